@@ -1,0 +1,164 @@
+"""Every NaCl, HKDF and ML-KEM call, in one place. docs/spec/conventions.md.
+
+Letters are the specification's: ``H`` hash, ``K`` keyed hash, ``X`` X25519, ``Box`` NaCl secretbox. Labels stand
+beside their use, as the argument of these functions; all get the prefix ``e2echat/1/``.
+"""
+
+import hashlib
+from typing import Protocol
+
+import nacl.bindings
+import nacl.exceptions
+from cryptography.hazmat.primitives.asymmetric.mlkem import MLKEM768PrivateKey, MLKEM768PublicKey
+from cryptography.hazmat.primitives.hashes import SHA512
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from e2echat.errors import CryptoError
+from e2echat.wire.records import pack
+
+KEY_SIZE = 32
+KEM_SEED_SIZE = 64
+KEM_KEY_SIZE = 1184
+KEM_CIPHERTEXT_SIZE = 1088
+NONCE_SIZE = 24
+BOX_OVERHEAD = NONCE_SIZE + 16
+"""Bytes that a box is longer than what is in it: nonce and tag."""
+
+_FIELD_PRIME = 2**255 - 19
+
+
+class Randomness(Protocol):
+    """Where fresh secrets come from: an argument, so that vectors and models can fix them."""
+
+    def octets(self, count: int) -> bytes:
+        """``count`` unpredictable bytes."""
+
+    def encapsulate(self, key: bytes) -> tuple[bytes, bytes]:
+        """A fresh shared secret (32 bytes) and the ML-KEM ciphertext (1088) that carries it to ``key``."""
+
+
+class SystemRandomness:
+    """The operating system's generator."""
+
+    def octets(self, count: int) -> bytes:
+        """See ``Randomness``."""
+        random: bytes = nacl.bindings.randombytes(count)
+        return random
+
+    def encapsulate(self, key: bytes) -> tuple[bytes, bytes]:
+        """See ``Randomness``; ML-KEM-768, FIPS 203.
+
+        Raises:
+            CryptoError: ``key`` is no encapsulation key.
+        """
+        try:
+            return MLKEM768PublicKey.from_public_bytes(key).encapsulate()
+        except ValueError as error:
+            raise CryptoError("not an ML-KEM-768 key") from error
+
+
+def H(label: str, *fields: bytes) -> bytes:  # noqa: N802 - the specification's letter
+    """BLAKE2b-256 over LP(label) and LP of each field."""
+    return hashlib.blake2b(pack(label, *fields), digest_size=32).digest()
+
+
+def K(key: bytes, label: str, *fields: bytes, n: int = 32) -> bytes:  # noqa: N802 - the specification's letter
+    """The same keyed, ``n`` up to 64 bytes: PRF, MAC and symmetric KDF."""
+    return hashlib.blake2b(pack(label, *fields), key=key, digest_size=n).digest()
+
+
+def hkdf(ikm: bytes, label: str, *fields: bytes, length: int, salt: bytes = b"") -> bytes:
+    """HKDF-SHA512 (RFC 5869) with info = LP(label) and LP of each field: for DH and KEM secrets."""
+    return HKDF(SHA512(), length, salt or None, pack(label, *fields)).derive(ikm)
+
+
+def X(secret: bytes, public: bytes) -> bytes:  # noqa: N802 - the specification's letter
+    """The X25519 shared secret (RFC 7748).
+
+    Raises:
+        CryptoError: ``public`` is not canonical or gives zero, as small-order points do.
+    """
+    require_canonical(public)
+    try:
+        shared: bytes = nacl.bindings.crypto_scalarmult(secret, public)
+    except nacl.exceptions.CryptoError as error:
+        raise CryptoError("an X25519 key of small order") from error
+    return shared
+
+
+def require_canonical(public: bytes) -> None:
+    """Accept one encoding of each X25519 key only: u < p, which includes a clear high bit.
+
+    Raises:
+        CryptoError: the key is another encoding.
+    """
+    if len(public) != KEY_SIZE or int.from_bytes(public, "little") >= _FIELD_PRIME:
+        raise CryptoError("an X25519 key that is not canonical")
+
+
+def x25519_public(secret: bytes) -> bytes:
+    """The public key of an X25519 secret."""
+    public: bytes = nacl.bindings.crypto_scalarmult_base(secret)
+    return public
+
+
+def box(key: bytes, message: bytes, randomness: Randomness) -> bytes:
+    """NaCl secretbox under a random nonce, which comes first."""
+    nonce = randomness.octets(NONCE_SIZE)
+    sealed: bytes = nacl.bindings.crypto_secretbox(message, nonce, key)
+    return nonce + sealed
+
+
+def open_box(key: bytes, sealed: bytes) -> bytes:
+    """What is in a box.
+
+    Raises:
+        CryptoError: another key, or altered.
+    """
+    try:
+        message: bytes = nacl.bindings.crypto_secretbox_open(sealed[NONCE_SIZE:], sealed[:NONCE_SIZE], key)
+    except (nacl.exceptions.CryptoError, ValueError) as error:
+        raise CryptoError("a box that does not open") from error
+    return message
+
+
+def kem_public(seed: bytes) -> bytes:
+    """The ML-KEM-768 encapsulation key of a 64-byte seed (FIPS 203)."""
+    return MLKEM768PrivateKey.from_seed_bytes(seed).public_key().public_bytes_raw()
+
+
+def kem_decapsulate(seed: bytes, ciphertext: bytes) -> bytes:
+    """The secret in ``ciphertext``; for a wrong one a random secret, never a sign that it was wrong.
+
+    Raises:
+        CryptoError: a wrong length.
+    """
+    if len(ciphertext) != KEM_CIPHERTEXT_SIZE:
+        raise CryptoError("not an ML-KEM-768 ciphertext")
+    return MLKEM768PrivateKey.from_seed_bytes(seed).decapsulate(ciphertext)
+
+
+def ed25519_public(seed: bytes) -> bytes:
+    """The public key of an Ed25519 seed (RFC 8032)."""
+    public, _ = nacl.bindings.crypto_sign_seed_keypair(seed)
+    key: bytes = public
+    return key
+
+
+def ed25519_sign(seed: bytes, message: bytes) -> bytes:
+    """The 64-byte signature of ``message``."""
+    _, secret = nacl.bindings.crypto_sign_seed_keypair(seed)
+    signed: bytes = nacl.bindings.crypto_sign(message, secret)
+    return signed[:64]
+
+
+def ed25519_verify(public: bytes, message: bytes, signature: bytes) -> None:
+    """Check a signature; libsodium refuses small-order keys too.
+
+    Raises:
+        CryptoError: it is not this key's over these bytes.
+    """
+    try:
+        nacl.bindings.crypto_sign_open(signature + message, public)
+    except (nacl.exceptions.CryptoError, ValueError) as error:
+        raise CryptoError("a signature that does not verify") from error

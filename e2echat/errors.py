@@ -1,0 +1,94 @@
+"""Every error that e2echat raises on purpose, in three families.
+
+A class's docstring is the sentence a user can act on; the message of an instance adds the particulars.
+``LocalError`` is our own misuse, ``RemoteError`` a peer's or relay's misbehaviour, ``EnvironmentFault``
+the machine or the network. Faces map the leaves to exit codes; nothing below them knows about those.
+"""
+
+
+class E2EChatError(Exception):
+    """Something went wrong in e2echat."""
+
+
+class LocalError(E2EChatError):
+    """What was asked for cannot be done as asked."""
+
+
+class InvalidNameError(LocalError):
+    """A name has 1 to 32 characters: letters a-z, digits, and . _ - inside."""
+
+
+class InvalidAddressError(LocalError):
+    """A relay address looks like relay://PIN@HOST:PORT; the relay prints its own when it starts."""
+
+
+class NoProfileError(LocalError):
+    """There is no account here yet; make one with: e2echat init NAME --relay ADDRESS."""
+
+
+class ProfileExistsError(LocalError):
+    """There is an account here already; choose another directory with --home."""
+
+
+class NoSuchPeerError(LocalError):
+    """Nobody of that name is known to the relay."""
+
+
+class TextTooLongError(LocalError):
+    """The text does not fit into one message."""
+
+
+class RemoteError(E2EChatError):
+    """The other side broke the protocol."""
+
+
+class MalformedError(RemoteError):
+    """Bytes that do not parse as what they claim to be."""
+
+
+class CryptoError(RemoteError):
+    """A signature, key or box that does not check out."""
+
+
+class HandshakeError(CryptoError):
+    """A prekey bundle or first message that must not be used."""
+
+
+class DecryptionError(CryptoError):
+    """An envelope that no session of ours opens."""
+
+
+class KeyChangedError(RemoteError):
+    """The key is not the one that was expected."""
+
+
+class WrongRelayError(KeyChangedError):
+    """The relay that answered is not the one that the address names."""
+
+
+class RefusedError(RemoteError):
+    """The relay refused the request."""
+
+
+class EnvironmentFault(E2EChatError):  # noqa: N818 - the family's name says whose fault it is not
+    """The machine or the network is in the way."""
+
+
+class RelayUnreachableError(EnvironmentFault):
+    """The relay cannot be reached."""
+
+
+class WrongPassphraseError(EnvironmentFault):
+    """The passphrase does not open this profile."""
+
+
+class ProfileBusyError(EnvironmentFault):
+    """Another e2echat process holds this profile."""
+
+
+class StorageError(EnvironmentFault):
+    """The disk did not take or give what it should."""
+
+
+class UnsafeProfileError(EnvironmentFault):
+    """The profile's files are not safe to use as they are."""
