@@ -25,11 +25,20 @@ DEVICE_ID = 1
 _RESERVED = bytes(32)
 
 
+def _require_key_size(secret: bytes) -> None:
+    """Libsodium reads 32 bytes, whatever it is given."""
+    if len(secret) != KEY_SIZE:
+        raise ValueError("a secret key has 32 bytes")
+
+
 @dataclass(frozen=True, slots=True)
 class SigningKey:
     """An Ed25519 secret: an account's IKs, or the key that signs in at one relay."""
 
     seed: bytes = field(repr=False)
+
+    def __post_init__(self) -> None:
+        _require_key_size(self.seed)
 
     @classmethod
     def generate(cls, randomness: Randomness) -> Self:
@@ -52,6 +61,9 @@ class ExchangeKey:
     """An X25519 secret: a device's IKd, a prekey, an ephemeral or a ratchet key."""
 
     secret: bytes = field(repr=False)
+
+    def __post_init__(self) -> None:
+        _require_key_size(self.secret)
 
     @classmethod
     def generate(cls, randomness: Randomness) -> Self:

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.hashes import SHA512
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from e2echat.errors import CryptoError
-from e2echat.wire.records import pack
+from e2echat.wire.records import SIGNATURE_SIZE, pack
 
 KEY_SIZE = 32
 KEM_SEED_SIZE = 64
@@ -158,6 +158,8 @@ def ed25519_verify(public: bytes, message: bytes, signature: bytes) -> None:
     Raises:
         CryptoError: it is not this key's over these bytes.
     """
+    if len(public) != KEY_SIZE or len(signature) != SIGNATURE_SIZE:
+        raise CryptoError("a key or a signature of a wrong length")
     try:
         nacl.bindings.crypto_sign_open(signature + message, public)
     except (nacl.exceptions.CryptoError, ValueError) as error:

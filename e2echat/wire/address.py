@@ -38,7 +38,7 @@ class RelayAddress:
         pin, host, port = match.group(1), match.group(2).strip("[]"), int(match.group(3) or DEFAULT_PORT)
         try:
             key = base64.b32decode(pin.upper() + "====")
-            if ":" in host:
+            if match.group(2).startswith("["):
                 ipaddress.IPv6Address(host)
         except (binascii.Error, ValueError) as error:
             raise InvalidAddressError(str(InvalidAddressError.__doc__)) from error

@@ -3,7 +3,7 @@
 Every request carries a ``request`` number of the client's choosing; the one answer to it carries the same.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Annotated, ClassVar, TypeAlias
 
@@ -118,7 +118,7 @@ class Bundle(Message):
     signed: MaybeRecord
     one_time: MaybeRecord
     mailbox: MailboxId
-    knock: Key
+    knock: Key = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +131,7 @@ class Open(Message):
     KIND: ClassVar[str] = "open"
     request: Number
     mailbox: MailboxId
-    capability: Key
+    capability: Key = field(repr=False)
     repeat: bool
 
 
