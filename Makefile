@@ -3,13 +3,15 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test check bench fmt clean
+.PHONY: demo test lint check bench fmt clean
 
+# The build's own dependencies are pinned too: an isolated build does not read -c.
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check "pip>=25.1"
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --group dev -e .
+	$(PIP) -c constraints.txt pip
+	$(PIP) -c constraints.txt --build-constraint constraints.txt --group dev -e .
 	touch $@
 
 demo: $(STAMP)
@@ -18,12 +20,13 @@ demo: $(STAMP)
 test: $(STAMP)
 	$(BIN)/pytest -n auto
 
-check: $(STAMP)
+lint: $(STAMP)
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest -n auto
+
+check: lint test
 
 bench: $(STAMP)
 	$(BIN)/python -m bench

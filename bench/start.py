@@ -1,0 +1,26 @@
+"""How long it takes until something is there, beside a Python that does nothing."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+
+from bench.measure import Figure
+
+BARE = "python -c pass"
+
+
+def _python(*arguments: str) -> Callable[[], None]:
+    def work() -> None:
+        subprocess.run([sys.executable, *arguments], check=True, stdout=subprocess.DEVNULL)
+
+    return work
+
+
+def figures() -> list[Figure]:
+    return [
+        Figure(BARE, _python("-c", "pass")),
+        Figure(
+            "import of the wire formats", _python("-c", "import e2echat.wire.relay_messages"), beside=BARE
+        ),
+        Figure("import of the primitives", _python("-c", "import e2echat.crypto.primitives"), beside=BARE),
+    ]
