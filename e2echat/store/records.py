@@ -1,0 +1,293 @@
+"""The client's records: typed tables and the questions that the engine asks of them.
+
+Every method runs inside the caller's transaction; nothing here decides what a record means.
+"""
+
+from contextlib import AbstractContextManager
+from dataclasses import replace
+
+from e2echat.store.database import Database
+from e2echat.store.rows import (
+    ContactRow,
+    HeldRow,
+    MessageRow,
+    OutboxRow,
+    PrekeyRow,
+    SessionRow,
+    StreamRow,
+)
+from e2echat.store.table import Table
+
+_UNSETTLED = "outgoing = 1 AND state IN ('queued', 'stored')"
+
+
+class Records:
+    """Typed access to one open database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self.contacts = Table(database, "contacts", ContactRow, "id")
+        self.sessions = Table(database, "sessions", SessionRow, "sid")
+        self.prekeys = Table(database, "prekeys", PrekeyRow, "id")
+        self.messages = Table(database, "messages", MessageRow, "id")
+        self.streams = Table(database, "streams", StreamRow, "contact", "device_hash")
+        self.held = Table(database, "held", HeldRow, "contact", "device_hash", "seq")
+        self._outbox = Table(database, "outbox", OutboxRow, "envelope_id")
+
+    def transaction(self) -> AbstractContextManager[None]:
+        """All or nothing; see ``Database.transaction``."""
+        return self._database.transaction()
+
+    def close(self) -> None:
+        """Close the database."""
+        self._database.close()
+
+    # --- what the account is -------------------------------------------------------------------------------
+
+    def own(self, key: str) -> bytes | None:
+        """A value of the account's own."""
+        rows = self._database.execute("SELECT value FROM own WHERE key = ?", (key,))
+        return rows[0][0] if rows else None
+
+    def set_own(self, key: str, value: bytes) -> None:
+        """Set one."""
+        self._database.execute("INSERT OR REPLACE INTO own (key, value) VALUES (?, ?)", (key, value))
+
+    # --- contacts --------------------------------------------------------------------------------------------
+
+    def contact(self, contact: int) -> ContactRow:
+        """The contact with that id, which must exist."""
+        row = self.contacts.one("WHERE id = ?", contact)
+        if row is None:
+            raise KeyError(contact)
+        return row
+
+    def find_contact(self, relay_key: bytes, name: str) -> ContactRow | None:
+        """The contact of that name at that relay."""
+        return self.contacts.one("WHERE relay_key = ? AND name = ?", relay_key, name)
+
+    def add_contact(self, row: ContactRow) -> ContactRow:
+        """Insert; the row with its id."""
+        return replace(row, id=self.contacts.save(row))
+
+    # --- sessions --------------------------------------------------------------------------------------------
+
+    def sessions_of(self, contact: int) -> list[SessionRow]:
+        """A contact's sessions, most recently used first."""
+        return self.sessions.select("WHERE contact = ? ORDER BY used_at DESC", contact)
+
+    def session_candidates(self, init: bytes | None) -> list[SessionRow]:
+        """The sessions that an envelope may belong to, likeliest first."""
+        if init is None:
+            return self.sessions.select("ORDER BY used_at DESC")
+        return self.sessions.select("WHERE init = ?", init)
+
+    def knows_init(self, init: bytes) -> bool:
+        """Whether that first message was taken in before."""
+        return bool(self._database.execute("SELECT 1 FROM inits WHERE init = ?", (init,)))
+
+    def add_init(self, init: bytes, expires_at: int) -> None:
+        """Remember a first message."""
+        self._database.execute("INSERT INTO inits (init, expires_at) VALUES (?, ?)", (init, expires_at))
+
+    def seen_from(self, envelope_hash: bytes) -> int | None:
+        """The contact that an envelope was taken in from before."""
+        rows = self._database.execute("SELECT contact FROM seen WHERE hash = ?", (envelope_hash,))
+        return rows[0][0] if rows else None
+
+    def add_seen(self, envelope_hash: bytes, contact: int, expires_at: int) -> None:
+        """Remember an envelope."""
+        self._database.execute(
+            "INSERT INTO seen (hash, contact, expires_at) VALUES (?, ?, ?)",
+            (envelope_hash, contact, expires_at),
+        )
+
+    def forget_expired(self, now: int, superseded_before: int) -> None:
+        """Drop what has outlived its use, secrets among it."""
+        self._database.execute("DELETE FROM inits WHERE expires_at < ?", (now,))
+        self._database.execute("DELETE FROM seen WHERE expires_at < ?", (now,))
+        self.prekeys.delete("WHERE superseded_at < ?", superseded_before)
+
+    # --- prekeys ---------------------------------------------------------------------------------------------
+
+    def next_prekey_id(self) -> int:
+        """An id that no prekey of ours has had."""
+        number = int.from_bytes(self.own("prekey_id") or b"") + 1
+        self.set_own("prekey_id", number.to_bytes(4))
+        return number
+
+    def unpublished_prekeys(self, kind: int) -> list[PrekeyRow]:
+        """Prekeys that the relay has not confirmed to have, oldest first."""
+        return self.prekeys.select(
+            "WHERE kind = ? AND published = 0 AND superseded_at IS NULL ORDER BY id", kind
+        )
+
+    # --- messages --------------------------------------------------------------------------------------------
+
+    def find_message(self, contact: int, message_id: bytes, *, outgoing: bool) -> MessageRow | None:
+        """The message of that id."""
+        condition = "WHERE contact = ? AND outgoing = ? AND message_id = ?"
+        return self.messages.one(condition, contact, outgoing, message_id)
+
+    def outgoing_message(self, message_id: bytes) -> MessageRow | None:
+        """A message of ours by its id alone."""
+        return self.messages.one("WHERE outgoing = 1 AND message_id = ?", message_id)
+
+    def unsealed_messages(self, contact: int) -> list[MessageRow]:
+        """Messages of ours that no envelope carries yet, in order."""
+        condition = (
+            f"WHERE contact = ? AND {_UNSETTLED} AND payload IS NOT NULL "
+            "AND NOT EXISTS (SELECT 1 FROM outbox WHERE message = messages.id) ORDER BY seq"
+        )
+        return self.messages.select(condition, contact)
+
+    def contacts_with_unsealed(self) -> list[ContactRow]:
+        """Contacts to whom something waits to be sealed."""
+        condition = (
+            f"WHERE id IN (SELECT contact FROM messages WHERE {_UNSETTLED} AND payload IS NOT NULL "
+            "AND NOT EXISTS (SELECT 1 FROM outbox WHERE message = messages.id))"
+        )
+        return self.contacts.select(condition)
+
+    def unsettled_messages(self, contact: int) -> list[MessageRow]:
+        """Messages of ours without the recipient's receipt, in order."""
+        return self.messages.select(f"WHERE contact = ? AND {_UNSETTLED} ORDER BY seq", contact)
+
+    def receiptable(self, contact: int, first: int, last: int, states: str) -> list[MessageRow]:
+        """Messages of ours in a range of sequence numbers that are in one of ``states`` (comma-separated)."""
+        marks = ", ".join(f"'{state}'" for state in states.split(","))
+        return self.messages.select(
+            f"WHERE contact = ? AND outgoing = 1 AND seq BETWEEN ? AND ? AND state IN ({marks}) ORDER BY seq",
+            contact,
+            first,
+            last,
+        )
+
+    def history(self, contact: int, search: str | None, limit: int | None) -> list[MessageRow]:
+        """Texts of a conversation, oldest first: the last ``limit`` that contain ``search``."""
+        condition = "WHERE contact = ? AND kind = 'text' AND (? IS NULL OR instr(lower(text), lower(?)) > 0) "
+        rows = self.messages.select(
+            condition + "ORDER BY id DESC LIMIT ?", contact, search, search, -1 if limit is None else limit
+        )
+        return rows[::-1]
+
+    def unshown(self) -> list[MessageRow]:
+        """Incoming texts that no face has shown, in the order of arrival."""
+        return self.messages.select("WHERE outgoing = 0 AND shown = 0 AND kind = 'text' ORDER BY id")
+
+    def unread_count(self, contact: int) -> int:
+        """How many of those a contact has."""
+        return self.messages.count(
+            "WHERE contact = ? AND outgoing = 0 AND shown = 0 AND kind = 'text'", contact
+        )
+
+    def last_message(self, contact: int) -> MessageRow | None:
+        """The latest text of a conversation."""
+        return self.messages.one("WHERE contact = ? AND kind = 'text' ORDER BY id DESC", contact)
+
+    def shown_sequences(self, contact: int, device_hash: bytes, limit: int) -> list[int]:
+        """The latest sequence numbers of a peer's device that were shown, ascending."""
+        rows = self._database.execute(
+            "SELECT seq FROM messages WHERE contact = ? AND outgoing = 0 AND device_hash = ? AND shown = 1 "
+            "ORDER BY seq DESC LIMIT ?",
+            (contact, device_hash, limit),
+        )
+        return [row[0] for row in reversed(rows)]
+
+    def count_queued(self) -> int:
+        """Texts of ours without the recipient's receipt."""
+        return self.messages.count(f"WHERE {_UNSETTLED} AND kind = 'text'")
+
+    # --- streams ---------------------------------------------------------------------------------------------
+
+    def stream(self, contact: int, device_hash: bytes) -> StreamRow:
+        """How far a peer's device was followed; a new stream for a new device."""
+        found = self.streams.one("WHERE contact = ? AND device_hash = ?", contact, device_hash)
+        return found or StreamRow(contact, device_hash)
+
+    def held_of(self, contact: int, device_hash: bytes) -> list[HeldRow]:
+        """What waits in a stream, in order."""
+        return self.held.select("WHERE contact = ? AND device_hash = ? ORDER BY seq", contact, device_hash)
+
+    def drop_held(self, row: HeldRow) -> None:
+        """It waits no longer."""
+        self.held.delete(
+            "WHERE contact = ? AND device_hash = ? AND seq = ?", row.contact, row.device_hash, row.seq
+        )
+
+    # --- outbox ----------------------------------------------------------------------------------------------
+
+    def add_envelope(
+        self, contact: int, message: int | None, envelope_id: bytes, envelope: bytes, due_at: int
+    ) -> None:
+        """Keep a sealed envelope until it is delivered (a signal: until the relay has it)."""
+        self._database.execute(
+            "INSERT INTO outbox (envelope_id, contact, message, envelope, due_at) VALUES (?, ?, ?, ?, ?)",
+            (envelope_id, contact, message, envelope, due_at),
+        )
+
+    def outbox_of(self, contact: int, due_before: int) -> list[OutboxRow]:
+        """A contact's envelopes that are due, in the order of sealing."""
+        return self._outbox.select("WHERE contact = ? AND due_at <= ? ORDER BY position", contact, due_before)
+
+    def outbox_entry(self, envelope_id: bytes) -> OutboxRow | None:
+        """One envelope."""
+        return self._outbox.one("WHERE envelope_id = ?", envelope_id)
+
+    def contacts_due(self, now: int) -> list[int]:
+        """Contacts for whom an envelope is due."""
+        return [
+            row[0]
+            for row in self._database.execute("SELECT DISTINCT contact FROM outbox WHERE due_at <= ?", (now,))
+        ]
+
+    def note_attempt(self, row: OutboxRow, due_at: int) -> None:
+        """An envelope is about to be sent once more."""
+        self._outbox.update("attempts = attempts + 1, due_at = ? WHERE position = ?", due_at, row.position)
+
+    def postpone(self, envelope_id: bytes, due_at: int, *, accepted: bool) -> None:
+        """When an envelope is due again, and whether the relay has it."""
+        self._outbox.update("due_at = ?, accepted = ? WHERE envelope_id = ?", due_at, accepted, envelope_id)
+
+    def make_due(self, now: int, *, accepted: bool, waited: int) -> None:
+        """Make due what the relay has (or has not) that was last sent at least ``waited`` ago."""
+        self._outbox.update(
+            "due_at = ? WHERE due_at > ? AND accepted = ? AND contact IN "
+            "(SELECT contact FROM sessions WHERE confirmed = 1) AND due_at <= ?",
+            now,
+            now,
+            accepted,
+            now + waited,
+        )
+
+    def drop_envelope(self, envelope_id: bytes) -> None:
+        """It is no longer ours to deliver."""
+        self._outbox.delete("WHERE envelope_id = ?", envelope_id)
+
+    def drop_envelopes_of(self, message: int) -> None:
+        """The message was delivered."""
+        self._outbox.delete("WHERE message = ?", message)
+
+    def drop_outbox(self, contact: int) -> None:
+        """Everything sealed for a contact, to be sealed anew."""
+        self._outbox.delete("WHERE contact = ?", contact)
+
+    def unaccepted_signals(self) -> int:
+        """Signals that have not reached the relay."""
+        return self._outbox.count("WHERE message IS NULL AND accepted = 0")
+
+    # --- time ------------------------------------------------------------------------------------------------
+
+    def next_due(self) -> int | None:
+        """When the next thing of all is due: an envelope, a receipt, or the end of a wait (unix ms)."""
+        rows = self._database.execute(
+            "SELECT min(due) FROM (SELECT min(due_at) AS due FROM outbox UNION ALL "
+            "SELECT min(receipt_due) FROM contacts)"
+        )
+        due: int | None = rows[0][0]
+        return due
+
+    def first_held_at(self) -> int | None:
+        """When the longest-waiting payload was put aside."""
+        due: int | None = self._database.execute("SELECT min(held_at) FROM held")[0][0]
+        return due

@@ -1,0 +1,134 @@
+"""What the client's database holds, a frozen dataclass a table; the columns are in schema/*.sql."""
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class ContactRow:
+    """Somebody we know, at one relay.
+
+    ``identity`` and ``device`` are the records in force; ``changed_*`` are those seen since that await an ``accept``.
+    ``knock``: the capability is a knock token. ``route_told``: our own capability is in the peer's stream.
+    ``sequence`` and ``previous_hash`` are the last numbered payload of ours. Times are unix milliseconds.
+    """
+
+    id: int
+    relay_key: bytes
+    name: str
+    address: str
+    identity: bytes
+    device: bytes
+    standing: str
+    verified_at: int | None = None
+    changed_identity: bytes | None = None
+    changed_device: bytes | None = None
+    mailbox: bytes | None = None
+    capability: bytes | None = field(default=None, repr=False)
+    knock: bool = False
+    route_told: bool = False
+    authenticator: bytes | None = field(default=None, repr=False)
+    previous_authenticator: bytes | None = field(default=None, repr=False)
+    generation: int = 0
+    sequence: int = 0
+    previous_hash: bytes = bytes(32)
+    receipt_due: int | None = None
+
+    @property
+    def key_changed(self) -> bool:
+        """Whether records other than the accepted ones were seen."""
+        return self.changed_device is not None
+
+
+@dataclass(frozen=True, slots=True)
+class SessionRow:
+    """A session's state and what it is chosen by. ``init``: the first message that opened it towards us."""
+
+    sid: bytes
+    contact: int
+    device_hash: bytes
+    generation: int
+    confirmed: bool
+    receive_only: bool
+    init: bytes | None
+    used_at: int
+    state: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class PrekeyRow:
+    """A prekey of our own with its secrets."""
+
+    id: int
+    kind: int
+    record: bytes
+    dh_secret: bytes = field(repr=False)
+    kem_seed: bytes = field(repr=False)
+    made_at: int
+    published: bool
+    superseded_at: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class MessageRow:
+    """A numbered payload, either way. ``payload``: the exact bytes of one of ours until it is delivered."""
+
+    id: int
+    contact: int
+    outgoing: bool
+    message_id: bytes
+    seq: int
+    kind: str
+    text: str = field(repr=False)
+    sent_at: int
+    received_at: int | None
+    state: str
+    shown: bool = False
+    payload: bytes | None = field(default=None, repr=False)
+    verified: bool = False
+    device_hash: bytes | None = None
+    sid: bytes | None = None
+    chain: int | None = None
+    kem_epoch: int | None = None
+    size: int | None = None
+    reduced: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class StreamRow:
+    """How far a peer's device has been followed.
+
+    ``next``: the sequence number that is shown next. ``missing``: ranges before it that were given up on, as
+    ``first-last`` joined by commas. ``last_hash``: of payload ``next - 1``, None when that is missing.
+    """
+
+    contact: int
+    device_hash: bytes
+    next: int = 1
+    last_hash: bytes | None = None
+    missing: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class HeldRow:
+    """A payload that waits for those before it; ``origin`` is the encoded provenance."""
+
+    contact: int
+    device_hash: bytes
+    seq: int
+    held_at: int
+    payload: bytes = field(repr=False)
+    origin: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxRow:
+    """A sealed envelope that is still ours to deliver. ``message`` is None for a signal."""
+
+    position: int
+    envelope_id: bytes
+    contact: int
+    message: int | None
+    envelope: bytes = field(repr=False)
+    accepted: bool
+    attempts: int
+    due_at: int
