@@ -22,6 +22,10 @@ class InvalidAddressError(LocalError):
     """A relay address looks like relay://PIN@HOST:PORT; the relay prints its own when it starts."""
 
 
+class InvalidPassphraseError(LocalError):
+    """A passphrase has 1 to 1,024 bytes of text."""
+
+
 class NoProfileError(LocalError):
     """There is no account here yet; make one with: e2echat init NAME --relay ADDRESS."""
 
@@ -92,3 +96,11 @@ class StorageError(EnvironmentFault):
 
 class UnsafeProfileError(EnvironmentFault):
     """The profile's files are not safe to use as they are."""
+
+
+class RelayDataError(EnvironmentFault):
+    """The relay's data directory cannot be used as it is."""
+
+
+class ListenError(EnvironmentFault):
+    """The relay cannot listen at this address."""
