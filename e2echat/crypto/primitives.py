@@ -122,6 +122,22 @@ def open_box(key: bytes, sealed: bytes) -> bytes:
     return message
 
 
+def argon2id(passphrase: bytes, salt: bytes, passes: int, memory_kib: int) -> bytes:
+    """The 32-byte Argon2id key of a passphrase (RFC 9106, one lane) under a 16-byte salt.
+
+    Raises:
+        MemoryError: the machine does not have ``memory_kib``.
+    """
+    algorithm = nacl.bindings.crypto_pwhash_ALG_ARGON2ID13
+    try:
+        key: bytes = nacl.bindings.crypto_pwhash_alg(
+            KEY_SIZE, passphrase, salt, passes, memory_kib * 1024, algorithm
+        )
+    except nacl.exceptions.RuntimeError as error:
+        raise MemoryError from error
+    return key
+
+
 def kem_public(seed: bytes) -> bytes:
     """The ML-KEM-768 encapsulation key of a 64-byte seed (FIPS 203)."""
     return MLKEM768PrivateKey.from_seed_bytes(seed).public_key().public_bytes_raw()

@@ -1,0 +1,201 @@
+"""The encrypted database: SQLCipher under a raw key, one connection, stepwise migrations.
+
+docs/spec/storage.md, "The database". The module that speaks to sqlcipher3, which has no type information, is
+this one only.
+"""
+
+import os
+import stat
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Self, TypeAlias
+
+from sqlcipher3 import dbapi2 as sqlcipher
+
+from e2echat.crypto.primitives import KEY_SIZE
+from e2echat.errors import StorageError
+
+SqlValue: TypeAlias = int | float | str | bytes | None
+Parameters: TypeAlias = Sequence[SqlValue] | Mapping[str, SqlValue]
+Row: TypeAlias = tuple[Any, ...]
+"""What the columns hold is what the schema's strict tables say."""
+
+_CACHED_STATEMENTS = 256
+
+_SETTINGS = (
+    "PRAGMA temp_store = MEMORY",
+    "PRAGMA secure_delete = ON",
+    "PRAGMA foreign_keys = ON",
+    "PRAGMA synchronous = FULL",
+    "PRAGMA trusted_schema = OFF",
+    # One process owns a profile: then the WAL's index needs no file of its own.
+    "PRAGMA locking_mode = EXCLUSIVE",
+    "PRAGMA journal_mode = WAL",
+)
+_REASONS = {
+    "SQLITE_FULL": "the disk is full",
+    "SQLITE_IOERR": "the disk could not be read or written",
+    "SQLITE_NOTADB": "the database is damaged, or belongs to another vault",
+    "SQLITE_CORRUPT": "the database is damaged",
+    "SQLITE_BUSY": "another process holds the database",
+    "SQLITE_READONLY": "the database cannot be written to",
+    "SQLITE_CANTOPEN": "the database cannot be opened",
+}
+
+
+class Database:
+    """The encrypted database of one profile, used under its owner's lock. Outside a transaction, a statement is one."""
+
+    def __init__(self, connection: Any) -> None:  # noqa: ANN401 - sqlcipher3 has no types
+        self._connection = connection
+
+    @classmethod
+    def open(cls, path: Path | None, key: bytes, scripts: Sequence[str] | None = None) -> Self:
+        """Open or create the database and bring it up to date.
+
+        Args:
+            path: its file; None keeps it in memory, unencrypted, for tests.
+            key: 32 random bytes, the vault's.
+            scripts: the migrations in order; those of ``store/schema`` unless given.
+
+        Raises:
+            StorageError: another key, not a database, damaged, of a newer e2echat, in use, or the disk failed.
+        """
+        if len(key) != KEY_SIZE:
+            raise ValueError("a database key has 32 bytes")
+        if path is not None:
+            _make_private(path)
+        database = cls(_connect(path, key))
+        try:
+            for setting in _SETTINGS:
+                database.execute(setting)
+            database._migrate(schema_scripts() if scripts is None else scripts)
+        except BaseException:
+            database.close()
+            raise
+        return database
+
+    def execute(self, sql: str, params: Parameters = ()) -> list[Row]:
+        """Run one statement and give all its rows.
+
+        Raises:
+            StorageError: it failed. An open transaction may be rolled back already.
+        """
+        with _storage_errors(), closing(self._connection.execute(sql, params)) as cursor:
+            rows: list[Row] = cursor.fetchall()
+            return rows
+
+    def execute_many(self, sql: str, rows: Sequence[Parameters]) -> None:
+        """Run one statement for each of ``rows``.
+
+        Raises:
+            StorageError: it failed.
+        """
+        with _storage_errors():
+            self._connection.executemany(sql, rows).close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All that happens inside is durable at its end, or did not happen if an exception leaves it.
+
+        Raises:
+            StorageError: the disk did not take it; nothing happened.
+            RuntimeError: a transaction inside a transaction.
+        """
+        if self._connection.in_transaction:
+            raise RuntimeError("transactions do not nest")
+        self.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self.execute("COMMIT")
+        except BaseException:
+            self._rollback()
+            raise
+
+    def close(self) -> None:
+        """Close; what was committed stays, an open transaction does not."""
+        with _storage_errors():
+            self._connection.close()
+
+    def _rollback(self) -> None:
+        # SQLite itself has rolled back after a full disk and the like.
+        if self._connection.in_transaction:
+            self.execute("ROLLBACK")
+
+    def _migrate(self, scripts: Sequence[str]) -> None:
+        ((version,),) = self.execute("PRAGMA user_version")
+        if version > len(scripts):
+            raise StorageError("the profile was used by a newer e2echat; this one is too old for it")
+        for number, script in enumerate(scripts[version:], version + 1):
+            try:
+                with _storage_errors():
+                    self._connection.executescript(
+                        f"BEGIN IMMEDIATE;\n{script}\n;PRAGMA user_version = {number};\nCOMMIT;"
+                    )
+            except StorageError:
+                self._rollback()
+                raise
+
+
+def schema_scripts() -> list[str]:
+    """The text of ``store/schema/NNNN_name.sql`` in order; the n-th leads to version n."""
+    folder = files("e2echat.store") / "schema"
+    found = sorted((entry.name, entry) for entry in folder.iterdir() if entry.name.endswith(".sql"))
+    numbers = [int(name.partition("_")[0]) for name, _ in found]
+    if numbers != list(range(1, len(found) + 1)):
+        raise RuntimeError("the schema's scripts are not numbered from 0001 on")
+    return [entry.read_text("utf-8") for _, entry in found]
+
+
+def _connect(path: Path | None, key: bytes) -> Any:  # noqa: ANN401 - sqlcipher3 has no types
+    name = ":memory:" if path is None else os.fspath(path)
+    with _storage_errors():
+        connection = sqlcipher.connect(
+            name,
+            timeout=0,
+            isolation_level=None,
+            check_same_thread=False,
+            cached_statements=_CACHED_STATEMENTS,
+        )
+    try:
+        # Its own messages would go to stderr, into the middle of a face.
+        connection.execute("PRAGMA cipher_log_level = NONE").close()
+        if path is not None:
+            connection.execute(f"PRAGMA key = \"x'{key.hex()}'\"").close()
+    except sqlcipher.Error:
+        connection.close()
+        # Not chained: the statement has the key in it.
+        raise StorageError("SQLCipher did not take the key") from None
+    return connection
+
+
+def _make_private(path: Path) -> None:
+    """Have the file exist as 0600 before SQLite opens it; the WAL gets its mode from it."""
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600)
+        try:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise StorageError("the database is not a file")
+            os.fchmod(descriptor, 0o600)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        raise StorageError(f"the database cannot be opened: {error.strerror}") from error
+
+
+@contextmanager
+def _storage_errors() -> Iterator[None]:
+    try:
+        yield
+    except sqlcipher.Error as error:
+        raise StorageError(_reason(error)) from error
+
+
+def _reason(error: Exception) -> str:
+    name = getattr(error, "sqlite_errorname", None) or ""
+    for prefix, reason in _REASONS.items():
+        if name.startswith(prefix):
+            return reason
+    return f"the database refused: {error}"
