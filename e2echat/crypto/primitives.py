@@ -5,6 +5,7 @@ beside their use, as the argument of these functions; all get the prefix ``e2ech
 """
 
 import hashlib
+import secrets
 from typing import Protocol
 
 import nacl.bindings
@@ -42,8 +43,7 @@ class SystemRandomness:
 
     def octets(self, count: int) -> bytes:
         """See ``Randomness``."""
-        random: bytes = nacl.bindings.randombytes(count)
-        return random
+        return secrets.token_bytes(count)
 
     def encapsulate(self, key: bytes) -> tuple[bytes, bytes]:
         """See ``Randomness``; ML-KEM-768, FIPS 203.
@@ -64,7 +64,12 @@ def H(label: str, *fields: bytes) -> bytes:  # noqa: N802 - the specification's 
 
 def K(key: bytes, label: str, *fields: bytes, n: int = 32) -> bytes:  # noqa: N802 - the specification's letter
     """The same keyed, ``n`` up to 64 bytes: PRF, MAC and symmetric KDF."""
-    return hashlib.blake2b(pack(label, *fields), key=key, digest_size=n).digest()
+    return keyed(key, pack(label, *fields), n)
+
+
+def keyed(key: bytes, packed: bytes, n: int = 32) -> bytes:
+    """``K`` over a label and fields that are packed already: what is computed for every message."""
+    return hashlib.blake2b(packed, key=key, digest_size=n).digest()
 
 
 def hkdf(ikm: bytes, label: str, *fields: bytes, length: int, salt: bytes = b"") -> bytes:
@@ -141,6 +146,18 @@ def argon2id(passphrase: bytes, salt: bytes, passes: int, memory_kib: int) -> by
 def kem_public(seed: bytes) -> bytes:
     """The ML-KEM-768 encapsulation key of a 64-byte seed (FIPS 203)."""
     return MLKEM768PrivateKey.from_seed_bytes(seed).public_key().public_bytes_raw()
+
+
+def require_kem_key(key: bytes) -> None:
+    """Accept encapsulation keys only: the length and the modulus check of FIPS 203, section 7.2.
+
+    Raises:
+        CryptoError: ``key`` is none.
+    """
+    try:
+        MLKEM768PublicKey.from_public_bytes(key)
+    except ValueError as error:
+        raise CryptoError("not an ML-KEM-768 key") from error
 
 
 def kem_decapsulate(seed: bytes, ciphertext: bytes) -> bytes:
