@@ -38,6 +38,10 @@ class NoSuchPeerError(LocalError):
     """Nobody of that name is known to the relay."""
 
 
+class InvalidTextError(LocalError):
+    """A message is text: UTF-8 without NUL, and not empty."""
+
+
 class TextTooLongError(LocalError):
     """The text does not fit into one message."""
 
