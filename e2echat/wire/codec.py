@@ -69,8 +69,6 @@ def _scan(data: bytes) -> None:
             if len(remaining) > MAX_DEPTH:
                 raise MalformedError("nested too deeply")
             remaining.append(argument * (2 if major == _MAP else 1))
-        elif major == _SIMPLE and argument not in _SIMPLE_VALUES:
-            raise MalformedError("a type that is not used here")
         if position + sum(remaining) > len(data):
             raise MalformedError("cut short")
     if position != len(data):
