@@ -76,6 +76,7 @@ def _scan(data: bytes) -> None:
 
 
 def _head(data: bytes, position: int) -> tuple[int, int, int]:
+    """Major type, argument, and where the head ends: behind the end of ``data`` if it is cut short."""
     if position >= len(data):
         raise MalformedError("cut short")
     major, short = data[position] >> 5, data[position] & 31
@@ -87,8 +88,6 @@ def _head(data: bytes, position: int) -> tuple[int, int, int]:
     if short > 27:
         raise MalformedError("an indefinite or reserved length")
     size = 1 << (short - 24)
-    if position + size > len(data):
-        raise MalformedError("cut short")
     return major, int.from_bytes(data[position : position + size]), position + size
 
 

@@ -142,10 +142,10 @@ REFUSED_BY_HEAD = {
     "a lone break": "ff",
     "a break in an array": "81ff",
     # Reserved lengths.
-    "reserved 28": "1c",
-    "reserved 29": "1d00",
-    "reserved 30 for bytes": "5e00",
-    "indefinite integer": "1f",
+    "reserved 28": "1c" + "00" * 16,
+    "reserved 29": "1d" + "00" * 32,
+    "reserved 30 for bytes": "5e" + "00" * 64,
+    "indefinite integer": "1f" + "00" * 128,
     # Tags, all of them, before anything is made of them.
     "tag 0, a date": "c074323031332d30332d32315432303a30343a30305a",
     "tag 1, a time": "c11a514b67b0",
