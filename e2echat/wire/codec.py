@@ -36,10 +36,11 @@ def decode(data: bytes) -> Value:
     """
     _scan(data)
     try:
-        value: Value = cbor2.loads(data, allow_indefinite=False, allow_duplicate_keys=False)
+        value: Value = cbor2.loads(data)
     except (cbor2.CBORError, ValueError) as error:
         raise MalformedError("not CBOR") from error
     _check_keys(value)
+    # Longer heads than needed, keys out of order and keys given twice all end here.
     if encode(value) != data:
         raise MalformedError("not the canonical encoding")
     return value

@@ -158,6 +158,7 @@ REFUSED_BY_HEAD = {
     "tag 260, an address": "d9010444c0000201",
     "self-described": "d9d9f700",
     "a tag in a list": "81c100",
+    "a tag numbered like false, and one item too few": "82d400",
     # Simple values and floats.
     "undefined": "f7",
     "simple 0": "e0",
