@@ -1,0 +1,118 @@
+"""The command ``e2echat``: finds a command's module when it is called for, and turns errors into exit codes."""
+
+import importlib
+from collections.abc import Sequence
+
+import click
+
+from e2echat import __version__
+from e2echat.errors import E2EChatError
+from e2echat.faces.cli.options import common
+from e2echat.faces.cli.session import Session
+from e2echat.faces.exits import Exit, exit_for, sentence_for
+from e2echat.faces.output import Output
+
+COMMANDS = {
+    "init": ("account", "Make an account and claim its name at a relay."),
+    "talk": ("talk", "Talk with somebody, line by line."),
+    "send": ("send", "Send one message."),
+    "receive": ("receive", "Print what nobody has shown yet."),
+    "history": ("people", "Print what was said with somebody."),
+    "contacts": ("people", "List the people this profile knows."),
+    "fingerprint": ("keys", "Show one's own fingerprint, or the number to compare with somebody."),
+    "verify": ("keys", "Compare the number with what the other person sees."),
+    "accept": ("keys", "Accept a stranger as a contact, or a contact's new key."),
+    "status": ("account", "Show the account, the relay, and what is queued."),
+    "relay": ("relay", "Run a relay."),
+}
+"""Name: (module in this package, what ``--help`` says of it). No module is imported for the list."""
+
+
+class LazyGroup(click.Group):
+    """A group that imports the one command it is to run."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        """In the order in which people meet them."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's
+        """The command of that name, imported now."""
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"e2echat.faces.cli.{COMMANDS[cmd_name][0]}")
+        command = getattr(module, cmd_name)
+        if not isinstance(command, click.Command):
+            raise TypeError(cmd_name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's
+        """The list in ``--help``, from the table alone."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, words) for name, (_, words) in COMMANDS.items()])
+
+
+def _print_version(context: click.Context, _parameter: click.Parameter, value: bool) -> None:  # noqa: FBT001 - click's
+    if value:
+        context.ensure_object(Session).out.line(f"e2echat {__version__}")
+        context.exit()
+
+
+@click.group(cls=LazyGroup, no_args_is_help=False, context_settings={"help_option_names": ["-h", "--help"]})
+@common(envvar="E2ECHAT_HOME")
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_print_version,
+    help="Print the version.",
+)
+def app() -> None:
+    """End-to-end encrypted chat through a relay that nobody has to trust."""
+
+
+def run(arguments: Sequence[str], session: Session) -> int:
+    """Run one command line to its end.
+
+    Returns:
+        The exit code. Whatever a user can cause has been said on stderr; a bug in e2echat itself still raises.
+    """
+    try:
+        with app.make_context("e2echat", list(arguments), obj=session) as context:
+            code = app.invoke(context)
+    except click.exceptions.Exit as leaving:
+        return leaving.exit_code
+    except (
+        click.ClickException,
+        click.Abort,
+        E2EChatError,
+        EOFError,
+        KeyboardInterrupt,
+        OSError,
+    ) as error:
+        return _said(error, session.out)
+    return Exit.DONE if code is None else int(code)
+
+
+def _said(error: BaseException, out: Output) -> Exit:
+    """Tell the person, and say what the process ends with."""
+    match error:
+        case E2EChatError():
+            out.error(sentence_for(error))
+            return exit_for(error)
+        case click.ClickException():
+            out.error(error.format_message())
+            if isinstance(error, click.UsageError) and error.ctx:
+                out.note(f"Try '{error.ctx.command_path} --help'.")
+            return Exit.USAGE
+        case BrokenPipeError():
+            out.abandon()
+            return Exit.NOBODY_READS
+        case OSError():
+            out.abandon()
+            out.error(f"The system refuses: {error.strerror or type(error).__name__}.")
+            return Exit.FAILED
+        case _:
+            # Ctrl+C, or Ctrl+D instead of an answer: whatever comes next begins on a line of its own.
+            out.note("")
+            return Exit.INTERRUPTED

@@ -1,0 +1,70 @@
+"""Where a passphrase comes from: a file for scripts, else the terminal; never an argument."""
+
+import os
+import stat
+from pathlib import Path
+
+from e2echat.errors import InvalidPassphraseError, WrongPassphraseError
+from e2echat.faces.input import Input
+from e2echat.faces.output import Output
+
+FILE_VARIABLE = "E2ECHAT_PASSPHRASE_FILE"
+MAX_FILE = 4096
+"""Bytes; a longer file is not a passphrase, and a device without end is not read on."""
+
+
+def known_passphrase(stdin: Input, out: Output) -> str:
+    """The passphrase of a profile that is there.
+
+    Raises:
+        WrongPassphraseError: the file holds none, or there is no way to ask for it.
+    """
+    path = os.environ.get(FILE_VARIABLE)
+    if path:
+        return _from_file(Path(path), out)
+    return _asked(stdin, "Passphrase: ")
+
+
+def new_passphrase(stdin: Input, out: Output) -> str:
+    """The passphrase of a profile to be made; asked twice, since nobody sees what is typed.
+
+    Raises:
+        WrongPassphraseError: the file holds none, or there is no way to ask for it.
+        InvalidPassphraseError: empty, or not the same twice.
+    """
+    path = os.environ.get(FILE_VARIABLE)
+    if path:
+        return _from_file(Path(path), out)
+    first = _asked(stdin, "New passphrase: ")
+    if not first:
+        raise InvalidPassphraseError("A passphrase cannot be empty; to have none, say --no-passphrase.")
+    if _asked(stdin, "Once more: ") != first:
+        raise InvalidPassphraseError("The two are not the same; nothing was made. Try again.")
+    return first
+
+
+def _asked(stdin: Input, question: str) -> str:
+    if not stdin.can_ask_secret():
+        raise WrongPassphraseError(
+            f"The profile is locked and there is no terminal to ask on; name a file with the passphrase in {FILE_VARIABLE}."
+        )
+    return stdin.secret(question)
+
+
+def _from_file(path: Path, out: Output) -> str:
+    try:
+        with path.open("rb") as file:
+            mode = os.fstat(file.fileno()).st_mode
+            raw = file.read(MAX_FILE + 1)
+    except OSError as error:
+        raise WrongPassphraseError(f"{FILE_VARIABLE} cannot be read: {path}: {error.strerror}.") from error
+    if stat.S_ISREG(mode) and mode & 0o077:
+        out.note(f"The passphrase file is open to other users; mend it with: chmod 600 {path}")
+    line, _, rest = raw.partition(b"\n")
+    try:
+        passphrase = line.removesuffix(b"\r").decode()
+    except UnicodeDecodeError as error:
+        raise WrongPassphraseError(f"{path} is not UTF-8.") from error
+    if not passphrase or rest or len(raw) > MAX_FILE:
+        raise WrongPassphraseError(f"{path} should hold the passphrase on one line, and nothing else.")
+    return passphrase

@@ -1,0 +1,67 @@
+"""What every command works with: where the profile is, the ways in and out, and the account."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from e2echat.faces.cli.passphrase import known_passphrase
+from e2echat.faces.input import Input
+from e2echat.faces.output import Output
+
+if TYPE_CHECKING:
+    # At run time it brings all of the cryptography with it, which `--help` does not wait for.
+    from e2echat.client.account import Account
+
+
+def load_account_class() -> "type[Account]":
+    """The client library's account: the one place where the command line reaches for it."""
+    from e2echat.client.account import Account  # noqa: PLC0415 - see above
+
+    return Account
+
+
+@dataclass(slots=True)
+class Session:
+    """One run of a command. ``account_class`` is where tests put an account of their own."""
+
+    out: Output
+    stdin: Input
+    account_class: "Callable[[], type[Account]]" = load_account_class
+    chosen_home: Path | None = None
+
+    @property
+    def home(self) -> Path:
+        """The profile's directory."""
+        if self.chosen_home:
+            return self.chosen_home
+        from platformdirs import user_data_path  # noqa: PLC0415 - only for who does not say where
+
+        return user_data_path("e2echat", appauthor=False)
+
+    def open_account(self, *, connect: bool = True) -> "Account":
+        """The account that is there; asks for its passphrase if it has one.
+
+        Raises:
+            NoProfileError, WrongPassphraseError, ProfileBusyError, StorageError: see ``Account.open``.
+        """
+        return self.account_class().open(
+            self.home, lambda: known_passphrase(self.stdin, self.out), connect=connect
+        )
+
+    def create_account(self, name: str, relay: str, passphrase: str | None) -> "Account":
+        """A new account, open and connected; a refusal leaves no profile.
+
+        Raises:
+            RefusedError, RelayUnreachableError, LocalError: see ``Account.create``.
+        """
+        return self.account_class().create(self.home, name, relay, passphrase)
+
+    def ask(self, question: str) -> str:
+        """A line typed in answer, without spaces around it.
+
+        Raises:
+            EOFError: no answer.
+        """
+        self.out.prompt(question)
+        return self.stdin.line().strip()

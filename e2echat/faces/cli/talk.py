@@ -1,0 +1,80 @@
+"""``talk``: line by line, on a terminal or through a pipe."""
+
+from typing import TYPE_CHECKING
+
+import click
+
+from e2echat.errors import InvalidAddressError, InvalidNameError, NoProfileError, RefusedError
+from e2echat.faces.cli.account import create
+from e2echat.faces.cli.options import common, timeout_option, words
+from e2echat.faces.cli.passphrase import new_passphrase
+from e2echat.faces.cli.session import Session
+from e2echat.faces.exits import Exit, sentence_for
+
+if TYPE_CHECKING:
+    from e2echat.client.account import Account
+
+
+@click.command(short_help="Talk with somebody, line by line.")
+@click.option(
+    "--peer", callback=words, metavar="NAME", help="With whom; not needed if there is one contact only."
+)
+@timeout_option(30.0, "With a pipe: how many seconds to wait for deliveries after the last line.")
+@common()
+@click.pass_obj
+def talk(session: Session, peer: str | None, timeout: float) -> Exit:
+    """Talk with somebody: what is typed is sent, what arrives is printed.
+
+    On a terminal, /help says what else there is. With a pipe for standard input, every line is sent as it is, and the
+    exit code is 0 once all is delivered, or 3 if it is not within --timeout. Without a profile, makes one first.
+    """
+    by_hand = session.stdin.is_terminal and not session.out.json
+    try:
+        account = session.open_account()
+    except NoProfileError:
+        if not by_hand:
+            raise
+        account = _made_account(session)
+    with account:
+        peer = account.safety(peer or _chosen_peer(session, account, by_hand=by_hand)).name
+        if not by_hand:
+            from e2echat.faces.plain import talk_through_pipe  # noqa: PLC0415 - each way of talking loads its own
+
+            return talk_through_pipe(account, peer, session.out, session.stdin, timeout)
+        if not session.out.is_screen:
+            from e2echat.faces.plain import talk_plainly  # noqa: PLC0415 - see above
+
+            talk_plainly(account, peer, session.out, session.stdin)
+        else:
+            from e2echat.faces.talk import talk_on_screen  # noqa: PLC0415 - see above
+
+            talk_on_screen(account, peer, session.out)
+        return Exit.DONE
+
+
+def _chosen_peer(session: Session, account: "Account", *, by_hand: bool) -> str:
+    known = [contact.name for contact in account.contacts() if contact.standing == "contact"]
+    if len(known) == 1:
+        return known[0]
+    if not by_hand:
+        raise click.UsageError("Say with whom: --peer NAME.")
+    if known:
+        session.out.note("You know: ", ", ".join(known))
+    while True:
+        answer = session.ask("With whom do you want to talk? ")
+        if answer:
+            return answer
+
+
+def _made_account(session: Session) -> "Account":
+    """Ask for what an account needs, until a relay takes it."""
+    session.out.note(f"There is no account in {session.home} yet; this makes one. Ctrl+D leaves.")
+    passphrase: str | None = None
+    while True:
+        name = session.ask("The name that others know you by: ")
+        relay = session.ask("The relay's address (it printed it when it started): ")
+        passphrase = passphrase or new_passphrase(session.stdin, session.out)
+        try:
+            return create(session, name, relay, passphrase)
+        except (InvalidNameError, InvalidAddressError, RefusedError) as error:
+            session.out.error(sentence_for(error))

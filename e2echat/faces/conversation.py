@@ -1,0 +1,167 @@
+"""One conversation, as every kind of ``talk`` has it: what arrives is printed, what is typed is sent or obeyed."""
+
+import threading
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from e2echat.client.events import Connected, Disconnected, MessageArrived
+from e2echat.errors import E2EChatError, KeyChangedError
+from e2echat.faces.exits import sentence_for
+from e2echat.faces.feed import Feed, show_event, show_message
+from e2echat.faces.input import checked_text
+from e2echat.faces.output import Output, Style
+from e2echat.faces.wording import clock, grouped, message_head, status_lines
+
+if TYPE_CHECKING:
+    from e2echat.client.account import Account
+
+RECENT = 10
+"""Messages shown again when a conversation is taken up."""
+TURN = 0.2
+"""Seconds between two looks at whether the conversation is over."""
+
+HELP = (
+    ("/verify", "show the number to compare"),
+    ("/verify NUMBER", "mark as verified, if that is what the other side sees"),
+    ("/accept", "accept a stranger, or a new key"),
+    ("/status", "account, relay, queue"),
+    ("/quit", "leave; so does Ctrl+D"),
+    ("//text", "send text that begins with a slash"),
+)
+
+
+class Conversation:
+    """With ``peer``. ``follow`` runs in a thread of its own beside the one that calls ``enter``.
+
+    ``echo``: print what was sent, too. ``changed`` is called whenever ``summary`` may be another.
+    """
+
+    def __init__(
+        self,
+        account: "Account",
+        peer: str,
+        out: Output,
+        *,
+        echo: bool = False,
+        changed: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.peer = peer
+        self.summary = ""
+        self._account = account
+        self._out = out
+        self._echo = echo
+        self._changed = changed
+        self._feed = Feed(account, peer)
+
+    def begin(self) -> None:
+        """Show where the conversation stood, then what has come since."""
+        waiting = list(self._feed.waiting())
+        unseen = {message.id for message in waiting}
+        recent = self._account.history(self.peer, limit=RECENT + len(waiting))
+        for message in [message for message in recent if message.id not in unseen][-RECENT:]:
+            self._out.text(message_head(message, with_state=True), message.text)
+        for message in waiting:
+            show_message(self._account, self._out, message)
+        if not self._verified():
+            self._out.note(f"-- {self.peer} is not verified yet; to compare the number: /verify")
+        self._summarise()
+
+    def begin_with_new(self) -> None:
+        """Show only what has come since."""
+        for message in self._feed.waiting():
+            show_message(self._account, self._out, message)
+
+    def follow(self, over: threading.Event) -> None:
+        """Print what happens, until ``over`` is set and all that has happened by then is printed."""
+        last = False
+        while not last:
+            last = over.is_set()
+            happened = False
+            for event in self._feed.until(time.monotonic() + (0 if last else TURN)):
+                happened = True
+                if isinstance(event, MessageArrived):
+                    show_message(self._account, self._out, event.message, with_date=False)
+                elif not isinstance(event, Connected | Disconnected):
+                    # Whether there is a connection stands in the summary.
+                    show_event(self._out, event)
+            if happened:
+                self._summarise()
+
+    def enter(self, line: str) -> bool:
+        """Send or obey a line. What cannot be done is said, and loses nothing of the line.
+
+        Returns:
+            Whether the conversation goes on.
+        """
+        try:
+            if not line.startswith("/"):
+                self._send(line)
+            elif line.startswith("//"):
+                self._send(line[1:])
+            else:
+                return self._obey(*line[1:].split(maxsplit=1))
+        except E2EChatError as error:
+            self._out.error(sentence_for(error))
+        finally:
+            self._summarise()
+        return True
+
+    def _send(self, text: str) -> None:
+        if not text.strip():
+            return
+        try:
+            self._account.send(self.peer, checked_text(text))
+        except KeyChangedError:
+            # It is kept, and held.
+            raise
+        except E2EChatError:
+            self._out.text(((Style.BAD, "not sent"), ": "), text)
+            raise
+        if self._echo:
+            now = clock(datetime.now(UTC), with_date=False)
+            self._out.text(((Style.FAINT, now), " ", (Style.FAINT, self._account.name), ": "), text)
+
+    def _obey(self, command: str = "", argument: str = "") -> bool:
+        match command:
+            case "quit":
+                return False
+            case "help":
+                for what, why in HELP:
+                    self._out.note(f"-- {what:<16}{why}")
+            case "verify" if argument:
+                self._account.verify(self.peer, "".join(argument.split()))
+                self._out.note("-- ", (Style.GOOD, self.peer), " is verified.")
+            case "verify":
+                number = grouped(self._account.safety(self.peer).number)
+                self._out.note(
+                    "-- The number of you two. Ask for it by voice, then type /verify and what you hear:"
+                )
+                self._out.note(f"-- {number}")
+            case "accept":
+                self._account.accept(self.peer)
+                self._out.note(f"-- {self.peer} is accepted.")
+            case "status":
+                for what, how in status_lines(self._account.status()):
+                    self._out.note(f"-- {what:<17}{how}")
+            case _:
+                self._out.note(
+                    f"-- There is no /{command}; /help says what there is. To send it: //{command}"
+                )
+        return True
+
+    def _verified(self) -> bool:
+        return any(contact.name == self.peer and contact.verified for contact in self._account.contacts())
+
+    def _summarise(self) -> None:
+        status = self._account.status()
+        parts = [
+            self.peer,
+            "verified" if self._verified() else "not verified",
+            "connected" if status.connected else "not connected",
+        ]
+        if status.queued:
+            parts.append(f"{status.queued} on the way")
+        self.summary = " | ".join(parts)
+        self._changed()

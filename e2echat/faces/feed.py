@@ -1,0 +1,72 @@
+"""What arrives, in order and once: for ``receive`` and ``talk`` alike."""
+
+import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from e2echat.client.events import Event, Message, MessageArrived
+from e2echat.faces.output import Output
+from e2echat.faces.wording import event_record, message_head, message_record, notice
+
+if TYPE_CHECKING:
+    from e2echat.client.account import Account
+
+
+class Feed:
+    """The messages that no face has shown yet, then whatever happens next. ``peer``: only of that one."""
+
+    def __init__(self, account: "Account", peer: str | None = None) -> None:
+        self._account = account
+        self._peer = peer
+        self._begun: set[str] = set()
+
+    def waiting(self) -> Iterator[Message]:
+        """What waits in the profile, oldest first; to be called once, and first."""
+        backlog = [message for message in self._account.unshown() if self._is_meant(message.peer)]
+        # Each of these may also be announced as having arrived. They are all that can come twice.
+        self._begun = {message.id for message in backlog}
+        yield from backlog
+
+    def until(self, deadline: float | None) -> Iterator[Event]:
+        """Events as they happen: those that have, and then until ``deadline`` on the monotonic clock; None: for ever.
+
+        Messages among them are new ones.
+        """
+        while True:
+            left = None if deadline is None else max(0.0, deadline - time.monotonic())
+            event = self._account.next_event(left)
+            if event is None:
+                return
+            if not isinstance(event, MessageArrived):
+                yield event
+            elif event.message.id in self._begun:
+                self._begun.discard(event.message.id)
+            elif self._is_meant(event.message.peer):
+                yield event
+
+    def _is_meant(self, peer: str) -> bool:
+        return self._peer is None or peer == self._peer
+
+
+def show_message(account: "Account", out: Output, message: Message, *, with_date: bool = True) -> None:
+    """Print a message, and only once it is out take it as shown.
+
+    Raises:
+        OSError: it did not get out; whoever looks next is shown it.
+    """
+    if out.json:
+        out.record(message_record(message))
+    else:
+        out.text(message_head(message, with_date=with_date), message.text)
+    account.mark_shown(message)
+
+
+def show_event(out: Output, event: Event) -> None:
+    """Say what happened beside the messages; a program gets what changes how they are to be read."""
+    record = event_record(event)
+    if out.json and record:
+        out.record(record)
+        return
+    sentence = notice(event)
+    if sentence:
+        out.note(f"-- {sentence}")

@@ -1,0 +1,111 @@
+"""The one way in from a terminal, a pipe or a file: bounded, decoded, and checked to be text."""
+
+import getpass
+import os
+import sys
+from collections.abc import Iterator
+from typing import BinaryIO, Self
+
+from e2echat.errors import InvalidTextError, TextTooLongError
+
+MAX_INPUT = 256 * 1024
+"""Bytes read for one text. More than fits into any message, so that the account says what does not fit."""
+
+
+def checked_text(text: str) -> str:
+    """``text``, if it can be a message.
+
+    Raises:
+        InvalidTextError: empty, with NUL, or with bytes that were no UTF-8 where it came from.
+    """
+    if not text:
+        raise InvalidTextError("There is nothing to send: the text is empty.")
+    if "\0" in text or not _encodes(text):
+        raise InvalidTextError("This is no text: a message is UTF-8 without NUL.")
+    return text
+
+
+def _encodes(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+class Input:
+    """Standard input. ``is_terminal``: somebody types there, and can be asked."""
+
+    def __init__(self, stdin: BinaryIO | None, *, is_terminal: bool) -> None:
+        self._stdin = stdin
+        self.is_terminal = is_terminal
+
+    @classmethod
+    def standard(cls) -> Self:
+        """The process's own."""
+        if sys.stdin is None:
+            return cls(None, is_terminal=False)
+        return cls(sys.stdin.buffer, is_terminal=sys.stdin.isatty())
+
+    def line(self) -> str:
+        """One typed line without its end.
+
+        Raises:
+            EOFError: nothing more comes.
+            InvalidTextError: not UTF-8.
+        """
+        raw = self._read_line()
+        if not raw:
+            raise EOFError
+        return _decoded(raw)
+
+    def lines(self) -> Iterator[str]:
+        """Every line that is not empty, as it comes.
+
+        Raises:
+            InvalidTextError: not UTF-8, or NUL in it.
+            TextTooLongError: no end of line within ``MAX_INPUT``.
+        """
+        while raw := self._read_line():
+            line = _decoded(raw)
+            if line:
+                yield checked_text(line)
+
+    def whole_text(self) -> str:
+        """All of it as one text; a newline at the end is not part of it.
+
+        Raises:
+            InvalidTextError: not UTF-8, NUL in it, or empty.
+            TextTooLongError: more than ``MAX_INPUT``.
+        """
+        raw = self._stdin.read(MAX_INPUT + 1) if self._stdin else b""
+        if len(raw) > MAX_INPUT:
+            raise TextTooLongError
+        return checked_text(_decoded(raw))
+
+    def can_ask_secret(self) -> bool:
+        """Whether a passphrase can be typed somewhere without being seen."""
+        try:
+            os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY))
+        except OSError:
+            return self.is_terminal
+        return True
+
+    def secret(self, question: str) -> str:
+        """A typed line, not shown; asked on the terminal even if standard input is a pipe."""
+        return getpass.getpass(question)
+
+    def _read_line(self) -> bytes:
+        raw = self._stdin.readline(MAX_INPUT + 1) if self._stdin else b""
+        if len(raw) > MAX_INPUT:
+            raise TextTooLongError
+        return raw
+
+
+def _decoded(raw: bytes) -> str:
+    """Raises InvalidTextError."""
+    try:
+        text = raw.decode()
+    except UnicodeDecodeError as error:
+        raise InvalidTextError("This is no text: a message is UTF-8 without NUL.") from error
+    return text.removesuffix("\n").removesuffix("\r")

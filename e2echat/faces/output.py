@@ -1,0 +1,153 @@
+"""The one way from e2echat to a terminal, a pipe or a file: sanitised for people, exact and escaped as JSON."""
+
+import contextlib
+import errno
+import io
+import os
+import sys
+import threading
+from collections.abc import Mapping
+from enum import Enum
+from typing import Protocol, Self, TypeAlias
+
+from e2echat.faces.sanitiser import visible, visible_lines
+
+CONTINUED = "    "
+"""Before every line of a text but its first, so that no text can pose as a message of its own."""
+
+
+class Style(Enum):
+    """How a part of a line looks where the terminal has colours: an SGR parameter."""
+
+    STRONG = "1"
+    FAINT = "2"
+    GOOD = "32"
+    WARNING = "33"
+    BAD = "31"
+
+
+class Writable(Protocol):
+    """As much of a text file as output needs."""
+
+    def write(self, data: str, /) -> object:
+        """Take ``data``."""
+
+    def flush(self) -> object:
+        """Return once it is out."""
+
+
+Part: TypeAlias = str | tuple[Style, str]
+"""Text, or text in a style. Either is sanitised, so foreign text needs no care."""
+
+
+class Output:
+    """Results on ``stdout``, everything else on ``stderr``; each call is one write, flushed before it returns.
+
+    ``json`` turns results into objects, one a line. ``is_screen``: both are a terminal that obeys escape codes.
+    Any thread may call.
+
+    Raises (all that write results):
+        OSError: the line did not get out, and must not count as shown.
+    """
+
+    def __init__(
+        self,
+        stdout: Writable | None,
+        stderr: Writable | None,
+        *,
+        colour: bool = False,
+        is_screen: bool = False,
+    ) -> None:
+        self.json = False
+        self.is_screen = is_screen
+        self._stdout = stdout
+        self._stderr = stderr
+        self._colour = colour
+        self._lock = threading.Lock()
+
+    @classmethod
+    def standard(cls) -> Self:
+        """On the process's own streams, in colour if they are a terminal that wants it."""
+        streams = [stream for stream in (sys.stdout, sys.stderr) if stream is not None]
+        for stream in streams:
+            if isinstance(stream, io.TextIOWrapper):
+                # What the locale cannot spell is better escaped than lost.
+                stream.reconfigure(errors="backslashreplace")
+        is_screen = (
+            len(streams) == 2  # either may be closed
+            and all(stream.isatty() for stream in streams)
+            and os.environ.get("TERM", "dumb") != "dumb"
+        )
+        return cls(
+            sys.stdout, sys.stderr, colour=is_screen and not os.environ.get("NO_COLOR"), is_screen=is_screen
+        )
+
+    def onto(self, stream: Writable) -> Self:
+        """The same, with both results and notes on ``stream``."""
+        return type(self)(stream, stream, colour=self._colour, is_screen=self.is_screen)
+
+    def line(self, *parts: Part) -> None:
+        """One line of results for people."""
+        self._write_result(self._drawn(parts) + "\n")
+
+    def text(self, head: tuple[Part, ...], text: str) -> None:
+        """A foreign text of any number of lines behind ``head``."""
+        first, *more = visible_lines(text)
+        lines = [self._drawn(head) + first, *(CONTINUED + line for line in more)]
+        self._write_result("\n".join(lines) + "\n")
+
+    def record(self, values: Mapping[str, object]) -> None:
+        """One object on one line of ASCII: exact for a program, inert on a terminal."""
+        import json  # noqa: PLC0415 - most commands of most people never print JSON
+
+        line = json.dumps(values, ensure_ascii=True, separators=(",", ":")).replace("\x7f", "\\u007f")
+        self._write_result(line + "\n")
+
+    def result(self, values: Mapping[str, object], *parts: Part) -> None:
+        """What a command has to say: ``values`` for a program, or ``parts`` as a line for people."""
+        if self.json:
+            self.record(values)
+        else:
+            self.line(*parts)
+
+    def note(self, *parts: Part) -> None:
+        """One line beside the results. That nobody can read it is no reason to stop working."""
+        with contextlib.suppress(OSError):
+            self._write(self._stderr, self._drawn(parts) + "\n")
+
+    def error(self, sentence: str) -> None:
+        """What went wrong and what to do next."""
+        self.note((Style.BAD, "e2echat:"), " ", sentence)
+
+    def prompt(self, question: str) -> None:
+        """Ask for a line of input, on the line where it is typed."""
+        with contextlib.suppress(OSError):
+            self._write(self._stderr, visible(question))
+
+    def abandon(self) -> None:
+        """Send what is still buffered for a reader that has gone to nowhere, so that the exit stays silent."""
+        with contextlib.suppress(OSError, ValueError):
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, sys.stdout.fileno())
+            os.close(nowhere)
+
+    def _drawn(self, parts: tuple[Part, ...]) -> str:
+        return "".join(self._styled(part) for part in parts)
+
+    def _styled(self, part: Part) -> str:
+        if isinstance(part, str):
+            return visible(part)
+        style, text = part
+        return f"\x1b[{style.value}m{visible(text)}\x1b[0m" if self._colour else visible(text)
+
+    def _write_result(self, data: str) -> None:
+        if self._stdout is None:
+            raise OSError(errno.EBADF, "standard output is closed")
+        self._write(self._stdout, data)
+
+    def _write(self, stream: Writable | None, data: str) -> None:
+        if stream is None:
+            return
+        with self._lock:
+            stream.write(data)
+            stream.flush()

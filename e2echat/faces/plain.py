@@ -1,0 +1,78 @@
+"""``talk`` where nothing can be repainted: a plain terminal, or a pipe for scripts."""
+
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from e2echat.client.events import MessageState
+from e2echat.errors import InvalidTextError, TextTooLongError
+from e2echat.faces.conversation import Conversation
+from e2echat.faces.exits import Exit, sentence_for
+from e2echat.faces.input import Input
+from e2echat.faces.output import Output
+from e2echat.faces.wording import counted, reached
+
+if TYPE_CHECKING:
+    from e2echat.client.account import Account
+
+
+def talk_plainly(account: "Account", peer: str, out: Output, stdin: Input) -> None:
+    """On a terminal without escape codes: the terminal itself echoes what is typed."""
+    conversation = Conversation(account, peer, out)
+    conversation.begin()
+    with _followed(conversation) as follower:
+        while not follower.done():
+            try:
+                line = stdin.line()
+            except EOFError:
+                return
+            except (InvalidTextError, TextTooLongError) as error:
+                out.error(sentence_for(error))
+                continue
+            if not conversation.enter(line):
+                return
+
+
+def talk_through_pipe(account: "Account", peer: str, out: Output, stdin: Input, timeout: float) -> Exit:
+    """Send every line, print what arrives, and end once all is delivered, or ``timeout`` seconds after the last line.
+
+    Raises:
+        E2EChatError: a line cannot be sent; those before it are, or are kept in the outbox.
+    """
+    conversation = Conversation(account, peer, out)
+    conversation.begin_with_new()
+    with _followed(conversation) as follower:
+        sent = []
+        for line in stdin.lines():
+            sent.append(account.send(peer, line))
+            if follower.done():
+                break
+        deadline = time.monotonic() + timeout
+        account.catch_up(timeout)
+        states = [
+            account.wait(message_id, MessageState.DELIVERED, max(0.0, deadline - time.monotonic()))
+            for message_id in sent
+        ]
+    missing = sum(not reached(state, MessageState.DELIVERED) for state in states)
+    if not missing:
+        return Exit.DONE
+    out.note(
+        f"-- Of {len(sent)}, {counted(missing, 'message')} not delivered yet; what the relay lacks is kept."
+    )
+    return Exit.QUEUED
+
+
+@contextmanager
+def _followed(conversation: Conversation) -> Iterator[Future[None]]:
+    """Print what happens beside; an error in that ends the conversation and is raised at its end."""
+    over = threading.Event()
+    with ThreadPoolExecutor(max_workers=1) as executor:
+        follower = executor.submit(conversation.follow, over)
+        try:
+            yield follower
+        finally:
+            over.set()
+    follower.result()

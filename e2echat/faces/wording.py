@@ -1,0 +1,216 @@
+"""Messages and events as people read them, and as programs do. docs/cli.md, "Objects"."""
+
+import contextlib
+from datetime import UTC, datetime
+
+from e2echat.client.events import (
+    Connected,
+    Contact,
+    Disconnected,
+    Event,
+    Gap,
+    KeyChanged,
+    Message,
+    MessageState,
+    NewStranger,
+    Problem,
+    Restarted,
+    Safety,
+    Status,
+)
+from e2echat.faces.output import Part, Style
+
+Json = dict[str, object]
+
+
+def timestamp(moment: datetime | None) -> str | None:
+    """RFC 3339 in UTC, to the millisecond."""
+    if moment is None:
+        return None
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def clock(moment: datetime, *, with_date: bool = True) -> str:
+    """``moment`` where the reader is, to the minute. A peer's clock may claim any year at all."""
+    with contextlib.suppress(OverflowError, ValueError, OSError):
+        # Near the first or last year the local time may have no date to be written as.
+        moment = moment.astimezone()
+    return moment.strftime("%Y-%m-%d %H:%M" if with_date else "%H:%M")
+
+
+def message_record(message: Message) -> Json:
+    """What ``receive`` prints; the text is exact."""
+    return {
+        "type": "message",
+        "id": message.id,
+        "from": message.sender,
+        "to": message.recipient,
+        "sent_at": timestamp(message.sent_at),
+        "received_at": timestamp(message.received_at),
+        "text": message.text,
+        "verified": message.verified,
+    }
+
+
+def history_record(message: Message) -> Json:
+    """What ``history`` prints: the message, which way it went, and how far it came."""
+    return message_record(message) | {"direction": message.direction, "state": message.state.value}
+
+
+def message_head(message: Message, *, with_date: bool = True, with_state: bool = False) -> tuple[Part, ...]:
+    """What stands before a message's text: when, who, and how far that can be trusted."""
+    marks: list[str] = []
+    if message.direction == "in":
+        if message.standing == "stranger":
+            marks.append("new, unverified")
+        if message.reduced_forward_secrecy:
+            marks.append("reduced forward secrecy until the first reply")
+        name = message.sender + (" ✓" if message.verified else "")
+        style = Style.GOOD if message.verified else Style.STRONG
+    else:
+        name, style = message.sender, Style.FAINT
+        if with_state:
+            marks.append(message.state.value)
+    mark = f" ({'; '.join(marks)})" if marks else ""
+    return (Style.FAINT, clock(message.sent_at, with_date=with_date)), " ", (style, name), mark, ": "
+
+
+def notice(event: Event) -> str | None:
+    """What a person should know of ``event``; None if its message says it all, or nothing needs saying."""
+    sentence: str | None = None
+    match event:
+        case Gap(peer, 0):
+            sentence = f"The order of {peer}'s messages does not add up."
+        case Gap(peer, missing):
+            sentence = f"From {peer}, {counted(missing, 'message')} missing here, and may still come."
+        case KeyChanged(peer, verified):
+            sentence = (
+                f"The {'verified key' if verified else 'key'} of {peer} has changed. What you write is held until "
+                f"you compare the number again (e2echat verify {peer}) or accept the key (e2echat accept {peer})."
+            )
+        case Restarted(peer):
+            sentence = f"{peer} restarted without proof: reinstalled, restored or cloned."
+        case NewStranger(peer):
+            sentence = f"{peer} is new and learns nothing until you answer or accept (e2echat accept {peer})."
+        case Connected():
+            sentence = "Connected."
+        case Disconnected(reason):
+            sentence = f"Not connected: {reason}. Trying again."
+        case Problem(reason):
+            sentence = reason
+        case _:
+            pass
+    return sentence
+
+
+def event_record(event: Event) -> Json | None:
+    """An event that changes how messages are to be read, for a program."""
+    match event:
+        case Gap(peer, missing):
+            return {"type": "gap", "peer": peer, "missing": missing}
+        case KeyChanged(peer, verified):
+            return {"type": "key_changed", "peer": peer, "verified": verified}
+        case Restarted(peer):
+            return {"type": "restarted", "peer": peer}
+        case NewStranger(peer):
+            return {"type": "new_stranger", "peer": peer}
+        case _:
+            return None
+
+
+def contact_record(contact: Contact) -> Json:
+    """One of ``contacts``."""
+    return {
+        "type": "contact",
+        "name": contact.name,
+        "address": contact.address,
+        "verified": contact.verified,
+        "fingerprint": contact.fingerprint,
+        "standing": contact.standing,
+        "key_changed": contact.key_changed,
+        "unread": contact.unread,
+        "last_at": timestamp(contact.last_at),
+    }
+
+
+def contact_words(contact: Contact) -> list[str]:
+    """How a contact stands, shortest first."""
+    words = ["verified" if contact.verified else "not verified"]
+    if contact.standing != "contact":
+        words.append(contact.standing)
+    if contact.key_changed:
+        words.append("key changed, sending is held")
+    if contact.unread:
+        words.append(f"{contact.unread} unread")
+    if contact.last_at:
+        words.append(f"last {clock(contact.last_at)}")
+    return words
+
+
+def safety_record(safety: Safety) -> Json:
+    """What two people compare."""
+    return {
+        "type": "safety_number",
+        "peer": safety.name,
+        "fingerprint": safety.fingerprint,
+        "safety_number": grouped(safety.number),
+        "verified": safety.verified,
+    }
+
+
+def status_record(status: Status) -> Json:
+    """The account and how it stands."""
+    return {
+        "type": "status",
+        "name": status.name,
+        "address": status.address,
+        "fingerprint": status.fingerprint,
+        "connected": status.connected,
+        "problem": status.problem,
+        "queued": status.queued,
+        "unread": status.unread,
+        "contacts": status.contacts,
+        "one_time_prekeys": status.one_time_prekeys,
+        "home": status.home,
+        "passphrase": status.passphrase,
+    }
+
+
+def status_lines(status: Status) -> list[tuple[str, str]]:
+    """The same for people: what, and how it is."""
+    connection = "connected" if status.connected else f"not connected ({status.problem or 'no answer yet'})"
+    prekeys = (
+        "unknown while not connected" if status.one_time_prekeys is None else str(status.one_time_prekeys)
+    )
+    return [
+        ("account", status.name),
+        ("relay", status.address),
+        ("connection", connection),
+        ("fingerprint", status.fingerprint),
+        ("queued", str(status.queued)),
+        ("unread", str(status.unread)),
+        ("contacts", str(status.contacts)),
+        ("one-time prekeys", prekeys),
+        ("profile", status.home),
+        (
+            "passphrase",
+            "yes" if status.passphrase else "no: whoever can read the profile can read everything",
+        ),
+    ]
+
+
+def grouped(number: str) -> str:
+    """Sixty digits as twelve groups of five."""
+    digits = number.replace(" ", "")
+    return " ".join(digits[start : start + 5] for start in range(0, len(digits), 5))
+
+
+def counted(number: int, noun: str) -> str:
+    """``1 message is``, ``2 messages are``."""
+    return f"{number} {noun} is" if number == 1 else f"{number} {noun}s are"
+
+
+def reached(state: MessageState, wanted: MessageState) -> bool:
+    """Whether a message of ours in ``state`` has come as far as ``wanted``."""
+    order = list(MessageState)
+    return order.index(state) >= order.index(wanted)
