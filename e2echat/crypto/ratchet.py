@@ -62,15 +62,16 @@ class Received(NamedTuple):
 class Root:
     """What a new chain changes.
 
-    ``key`` is RK, ``chain`` the newest chain's number, -1 before the first, ``secret`` our newest ratchet key and
-    ``peer_key`` the peer's; the header keys are those of each side's next chain, ``stepped_at`` is when the last
-    KEM step was.
+    ``key`` is RK, ``chain`` the newest chain's number, -1 before the first. ``secret`` is our ratchet key while the
+    next chain is the peer's to begin, else None: once the peer has answered it, it is of use to thieves only.
+    ``peer_key`` is the peer's newest, empty where none is known yet. The header keys are those of each side's
+    next chain; ``stepped_at`` is when the last KEM step was.
     """
 
     key: bytes = field(repr=False)
     ca: bytes = field(repr=False)
     chain: int
-    secret: ExchangeKey = field(repr=False)
+    secret: ExchangeKey | None
     peer_key: bytes
     sending_header_key: bytes = field(repr=False)
     receiving_header_key: bytes = field(repr=False)
@@ -111,7 +112,6 @@ class Ratchet:
     step, ``active_at`` is when the last one was.
     """
 
-    initiator: bool
     sid: bytes
     binding: bytes = field(repr=False)
     root: Root
@@ -125,23 +125,19 @@ class Ratchet:
     @classmethod
     def initiate(cls, agreed: Agreement, peer_key: bytes, now: int) -> Self:
         """Alice's, after the handshake; ``peer_key`` is Bob's signed prekey."""
-        secret = ExchangeKey(bytes(KEY_SIZE))  # never used: her first chain brings her first ratchet key
         keys = (agreed.first_header_key, agreed.reply_header_key)
-        return cls._start(agreed, Root(agreed.root_key, agreed.ca, -1, secret, peer_key, *keys, 0, now), True)
+        return cls._start(agreed, Root(agreed.root_key, agreed.ca, -1, None, peer_key, *keys, 0, now))
 
     @classmethod
     def respond(cls, agreed: Agreement, secret: ExchangeKey, now: int) -> Self:
         """Bob's, before he opens the first message; ``secret`` is his signed prekey's."""
         keys = (agreed.reply_header_key, agreed.first_header_key)
-        peer_key = bytes(KEY_SIZE)  # never used: Alice's first chain brings her first ratchet key
-        return cls._start(
-            agreed, Root(agreed.root_key, agreed.ca, -1, secret, peer_key, *keys, 0, now), False
-        )
+        return cls._start(agreed, Root(agreed.root_key, agreed.ca, -1, secret, b"", *keys, 0, now))
 
     @classmethod
-    def _start(cls, agreed: Agreement, root: Root, initiator: bool) -> Self:  # noqa: FBT001 - private
+    def _start(cls, agreed: Agreement, root: Root) -> Self:
         binding = binding_of(agreed.sid, agreed.th)
-        return cls(initiator, agreed.sid, binding, root, None, None, (), 0, 0, root.stepped_at)
+        return cls(agreed.sid, binding, root, None, None, (), 0, 0, root.stepped_at)
 
     def encrypt(self, padded: bytes, now: int, randomness: Randomness) -> "tuple[Ratchet, bytes]":
         """The next state, and header box and body of ``padded``."""
@@ -188,33 +184,36 @@ class Ratchet:
         """``_find`` for the first message of the peer's next chain."""
         head, number, tail = header[:40], header_number(header), header[44:]
         said = Announcement.parse(head, tail)
-        self._require_next(said, number)
+        secret = self._require_next(said, number)
         answered, sent = None, self.sent
         if self.sending:
             sent = self.sending.next
             if self.sending.kem_seed:
-                secret = kem_decapsulate(self.sending.kem_seed, said.answer)
-                answered = Answered(self.sending.offer, secret)
-        dh = X(self.root.secret.secret, said.dh)
+                shared = kem_decapsulate(self.sending.kem_seed, said.answer)
+                answered = Answered(self.sending.offer, shared)
+        dh = X(secret.secret, said.dh)
         root, chain_key, next_header_key = self.root.step(self.sid, said, dh, answered, now)
         current = ReceivingChain(self.root.receiving_header_key, chain_key, 0, head, tail, {})
         current, message_key = current.take(number)
         retired = self.retired
         if self.receiving:
             retired = (*retired, self.receiving.retire(said.previous, now))
-        root = replace(root, peer_key=said.dh, receiving_header_key=next_header_key)
+        root = replace(root, secret=None, peer_key=said.dh, receiving_header_key=next_header_key)
         ratchet = replace(self._rooted(root, now), sent=sent)
         retired = bound_retired(retired, current, now)
         return _after(ratchet, None, current, retired, now), message_key, said.chain, number
 
-    def _require_next(self, said: Announcement, number: int) -> None:
+    def _require_next(self, said: Announcement, number: int) -> ExchangeKey:
         """Check what the first header of a new chain says, before any key is derived for it.
+
+        Returns:
+            Our ratchet key that it answers.
 
         Raises:
             DecryptionError: another chain than the one that follows ours, counts out of bounds, a ct that
                 answers nothing, or none where one is owed.
         """
-        if said.chain != self.root.chain + 1 or said.chain % 2 != self.initiator:
+        if self.root.secret is None or said.chain != self.root.chain + 1:
             raise DecryptionError("a chain out of turn")
         require_missing(0, number, 0)
         if self.receiving:
@@ -223,6 +222,7 @@ class Ratchet:
             raise DecryptionError("a first chain that follows another")
         if bool(said.answer) != bool(self.sending and self.sending.kem_seed):
             raise DecryptionError("a KEM step out of turn")
+        return self.root.secret
 
     def _begin_chain(self, now: int, randomness: Randomness) -> "tuple[Ratchet, SendingChain]":
         """The state with our next chain, which answers the peer's ek or, when a step is due, offers one."""
@@ -269,7 +269,6 @@ def _after(
     if now - ratchet.active_at >= IDLE_SECONDS:
         messages = max(messages, STEP_MESSAGES)
     return Ratchet(
-        ratchet.initiator,
         ratchet.sid,
         ratchet.binding,
         ratchet.root,

@@ -113,12 +113,11 @@ class _SavedRatchet(_Saved):
     """``chains`` counts the root steps: one more than the newest chain's number."""
 
     KIND: ClassVar[str] = "ratchet"
-    initiator: Annotated[bool, Flag()]
     root_key: _Key
     ca: _Key
     chains: _Count
-    secret: _Key
-    peer_key: _Key
+    secret: Annotated[bytes | None, Maybe(Octets(KEY_SIZE))]
+    peer_key: Annotated[bytes, Octets(0, KEY_SIZE)]
     sending_header_key: _Key
     receiving_header_key: _Key
     kem_epoch: _Count
@@ -141,6 +140,7 @@ class SavedSession(_Saved):
     peer_device: Annotated[bytes, Octets(1, 256)]
     sid: _Key
     generation: _Count
+    initiator: Annotated[bool, Flag()]
     created_at: _Count
     one_time: Annotated[bool, Flag()]
     th: _Key
@@ -153,11 +153,10 @@ def dump_ratchet(ratchet: Ratchet) -> bytes:
     """All of it but sid and th, which the session keeps."""
     root = ratchet.root
     return _SavedRatchet(
-        ratchet.initiator,
         root.key,
         root.ca,
         root.chain + 1,
-        root.secret.secret,
+        root.secret.secret if root.secret else None,
         root.peer_key,
         root.sending_header_key,
         root.receiving_header_key,
@@ -183,7 +182,7 @@ def load_ratchet(raw: bytes, sid: bytes, th: bytes) -> Ratchet:
         saved.root_key,
         saved.ca,
         saved.chains - 1,
-        ExchangeKey(saved.secret),
+        ExchangeKey(saved.secret) if saved.secret else None,
         saved.peer_key,
         saved.sending_header_key,
         saved.receiving_header_key,
@@ -191,7 +190,6 @@ def load_ratchet(raw: bytes, sid: bytes, th: bytes) -> Ratchet:
         saved.stepped_at,
     )
     return Ratchet(
-        saved.initiator,
         sid,
         binding_of(sid, th),
         root,

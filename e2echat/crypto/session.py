@@ -74,6 +74,7 @@ class Session:
     peer: Identity
     peer_device: Device
     generation: int
+    initiator: bool
     created_at: int
     one_time: bool
     th: bytes
@@ -113,6 +114,7 @@ class Session:
             bundle.identity,
             bundle.device,
             generation,
+            True,
             now,
             bundle.one_time is not None,
             agreed.th,
@@ -145,6 +147,7 @@ class Session:
             introduction.identity,
             introduction.device,
             introduction.generation,
+            False,
             now,
             preamble.one_time_id is not None,
             agreed.th,
@@ -162,11 +165,6 @@ class Session:
     def sid(self) -> bytes:
         """The session's 32-byte id, equal on both sides."""
         return self.ratchet.sid
-
-    @property
-    def initiator(self) -> bool:
-        """Whether we began it."""
-        return self.ratchet.initiator
 
     @property
     def confirmed(self) -> bool:
@@ -243,6 +241,7 @@ class Session:
             self.peer_device.raw,
             self.sid,
             self.generation,
+            self.initiator,
             self.created_at,
             self.one_time,
             self.th,
@@ -270,6 +269,7 @@ class Session:
             peer,
             device,
             saved.generation,
+            saved.initiator,
             saved.created_at,
             saved.one_time,
             saved.th,
@@ -287,6 +287,7 @@ class Session:
             self.peer,
             self.peer_device,
             self.generation,
+            self.initiator,
             self.created_at,
             self.one_time,
             self.th,
