@@ -67,7 +67,11 @@ class DecryptionError(CryptoError):
 
 
 class KeyChangedError(RemoteError):
-    """The key is not the one that was expected."""
+    """The key is not the one that was expected. ``message_id``: what is kept and held until it is accepted."""
+
+    def __init__(self, message: str, message_id: str | None = None) -> None:
+        super().__init__(message)
+        self.message_id = message_id
 
 
 class WrongRelayError(KeyChangedError):
@@ -75,7 +79,11 @@ class WrongRelayError(KeyChangedError):
 
 
 class RefusedError(RemoteError):
-    """The relay refused the request."""
+    """The relay refused the request. ``reason`` names why, as the relay's protocol does."""
+
+    def __init__(self, message: str, reason: str = "") -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 class EnvironmentFault(E2EChatError):  # noqa: N818 - the family's name says whose fault it is not

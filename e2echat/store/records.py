@@ -19,6 +19,7 @@ from e2echat.store.rows import (
 from e2echat.store.table import Table
 
 _UNSETTLED = "outgoing = 1 AND state IN ('queued', 'stored')"
+_UNSEALED = f"{_UNSETTLED} AND NOT EXISTS (SELECT 1 FROM outbox WHERE message = messages.id)"  # noqa: S608 - a constant
 
 
 class Records:
@@ -52,6 +53,10 @@ class Records:
     def set_own(self, key: str, value: bytes) -> None:
         """Set one."""
         self._database.execute("INSERT OR REPLACE INTO own (key, value) VALUES (?, ?)", (key, value))
+
+    def delete_own(self, key: str) -> None:
+        """Remove one."""
+        self._database.execute("DELETE FROM own WHERE key = ?", (key,))
 
     # --- contacts --------------------------------------------------------------------------------------------
 
@@ -135,33 +140,29 @@ class Records:
 
     def unsealed_messages(self, contact: int) -> list[MessageRow]:
         """Messages of ours that no envelope carries yet, in order."""
-        condition = (
-            f"WHERE contact = ? AND {_UNSETTLED} AND payload IS NOT NULL "
-            "AND NOT EXISTS (SELECT 1 FROM outbox WHERE message = messages.id) ORDER BY seq"
-        )
-        return self.messages.select(condition, contact)
+        return self.messages.select(f"WHERE contact = ? AND {_UNSEALED} ORDER BY seq", contact)
 
-    def contacts_with_unsealed(self) -> list[ContactRow]:
+    def contacts_with_unsealed(self) -> list[int]:
         """Contacts to whom something waits to be sealed."""
-        condition = (
-            f"WHERE id IN (SELECT contact FROM messages WHERE {_UNSETTLED} AND payload IS NOT NULL "
-            "AND NOT EXISTS (SELECT 1 FROM outbox WHERE message = messages.id))"
+        rows = self._database.execute(
+            f"SELECT DISTINCT contact FROM messages WHERE {_UNSEALED}"  # noqa: S608 - a constant
         )
-        return self.contacts.select(condition)
+        return [row[0] for row in rows]
 
     def unsettled_messages(self, contact: int) -> list[MessageRow]:
         """Messages of ours without the recipient's receipt, in order."""
         return self.messages.select(f"WHERE contact = ? AND {_UNSETTLED} ORDER BY seq", contact)
 
-    def receiptable(self, contact: int, first: int, last: int, states: str) -> list[MessageRow]:
-        """Messages of ours in a range of sequence numbers that are in one of ``states`` (comma-separated)."""
-        marks = ", ".join(f"'{state}'" for state in states.split(","))
-        return self.messages.select(
-            f"WHERE contact = ? AND outgoing = 1 AND seq BETWEEN ? AND ? AND state IN ({marks}) ORDER BY seq",
-            contact,
-            first,
-            last,
+    def receiptable(
+        self, contact: int, device_hash: bytes, first: int, last: int, states: tuple[str, ...]
+    ) -> list[MessageRow]:
+        """Messages of ours to a peer's device, in a range of sequence numbers and in one of ``states``."""
+        marks = ", ".join("?" * len(states))
+        condition = (
+            "WHERE contact = ? AND outgoing = 1 AND device_hash = ? AND seq BETWEEN ? AND ? "
+            f"AND state IN ({marks}) ORDER BY seq"
         )
+        return self.messages.select(condition, contact, device_hash, first, last, *states)
 
     def history(self, contact: int, search: str | None, limit: int | None) -> list[MessageRow]:
         """Texts of a conversation, oldest first: the last ``limit`` that contain ``search``."""
@@ -241,6 +242,10 @@ class Records:
             for row in self._database.execute("SELECT DISTINCT contact FROM outbox WHERE due_at <= ?", (now,))
         ]
 
+    def contacts_owed_receipts(self, now: int) -> list[ContactRow]:
+        """Contacts to whom a receipt is due."""
+        return self.contacts.select("WHERE receipt_due <= ?", now)
+
     def note_attempt(self, row: OutboxRow, due_at: int) -> None:
         """An envelope is about to be sent once more."""
         self._outbox.update("attempts = attempts + 1, due_at = ? WHERE position = ?", due_at, row.position)
@@ -249,16 +254,9 @@ class Records:
         """When an envelope is due again, and whether the relay has it."""
         self._outbox.update("due_at = ?, accepted = ? WHERE envelope_id = ?", due_at, accepted, envelope_id)
 
-    def make_due(self, now: int, *, accepted: bool, waited: int) -> None:
-        """Make due what the relay has (or has not) that was last sent at least ``waited`` ago."""
-        self._outbox.update(
-            "due_at = ? WHERE due_at > ? AND accepted = ? AND contact IN "
-            "(SELECT contact FROM sessions WHERE confirmed = 1) AND due_at <= ?",
-            now,
-            now,
-            accepted,
-            now + waited,
-        )
+    def make_due(self, contact: int, now: int, *, accepted: bool) -> None:
+        """What the relay does not have of a contact's outbox is due now; with ``accepted`` the rest too."""
+        self._outbox.update("due_at = ? WHERE contact = ? AND accepted <= ?", now, contact, accepted)
 
     def drop_envelope(self, envelope_id: bytes) -> None:
         """It is no longer ours to deliver."""
@@ -278,16 +276,18 @@ class Records:
 
     # --- time ------------------------------------------------------------------------------------------------
 
-    def next_due(self) -> int | None:
-        """When the next thing of all is due: an envelope, a receipt, or the end of a wait (unix ms)."""
-        rows = self._database.execute(
-            "SELECT min(due) FROM (SELECT min(due_at) AS due FROM outbox UNION ALL "
-            "SELECT min(receipt_due) FROM contacts)"
-        )
-        due: int | None = rows[0][0]
-        return due
+    def next_envelope_at(self) -> int | None:
+        """When the next envelope is due (unix ms)."""
+        return self._first("SELECT min(due_at) FROM outbox")
+
+    def next_receipt_at(self) -> int | None:
+        """When the next receipt is due."""
+        return self._first("SELECT min(receipt_due) FROM contacts")
 
     def first_held_at(self) -> int | None:
         """When the longest-waiting payload was put aside."""
-        due: int | None = self._database.execute("SELECT min(held_at) FROM held")[0][0]
-        return due
+        return self._first("SELECT min(held_at) FROM held")
+
+    def _first(self, sql: str) -> int | None:
+        value: int | None = self._database.execute(sql)[0][0]
+        return value

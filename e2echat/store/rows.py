@@ -48,7 +48,6 @@ class SessionRow:
     device_hash: bytes
     generation: int
     confirmed: bool
-    receive_only: bool
     init: bytes | None
     used_at: int
     state: bytes = field(repr=False)

@@ -34,7 +34,6 @@ CREATE TABLE sessions (
     device_hash BLOB NOT NULL,
     generation INTEGER NOT NULL,
     confirmed INTEGER NOT NULL,
-    receive_only INTEGER NOT NULL DEFAULT 0,
     init BLOB,
     used_at INTEGER NOT NULL,
     state BLOB NOT NULL
@@ -113,7 +112,8 @@ CREATE TABLE messages (
 
 CREATE INDEX messages_unshown ON messages (shown, id) WHERE outgoing = 0;
 CREATE INDEX messages_by_contact ON messages (contact, id);
-CREATE INDEX messages_outgoing ON messages (contact, seq) WHERE outgoing = 1 AND state IN ('queued', 'stored', 'delivered');
+CREATE INDEX messages_waiting ON messages (contact, seq) WHERE outgoing = 1 AND state IN ('queued', 'stored');
+CREATE INDEX messages_unsettled ON messages (contact, state, seq) WHERE outgoing = 1;
 
 -- Envelopes that are still ours to deliver, in the order in which they were sealed. A signal has no message.
 CREATE TABLE outbox (

@@ -1,0 +1,358 @@
+"""The public Python API: one account, open. Synchronous and safe to use from several threads.
+
+with Account.open(home, ask_passphrase) as account:
+message_id = account.send("bob", "hello")
+account.wait(message_id, MessageState.DELIVERED, timeout=30)
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Self
+
+from e2echat.client.address_book import AddressBook
+from e2echat.client.engine import MAILBOX, Engine
+from e2echat.client.events import Contact, Event, Message, MessageState, Safety, Status
+from e2echat.client.own import Own
+from e2echat.client.runtime import Runtime, unix_milliseconds
+from e2echat.client.views import Views
+from e2echat.crypto.keys import Identity, SigningKey, fingerprint_groups, safety_number
+from e2echat.crypto.payloads import MAX_TEXT
+from e2echat.crypto.primitives import SystemRandomness
+from e2echat.errors import (
+    E2EChatError,
+    InvalidTextError,
+    KeyChangedError,
+    LocalError,
+    RefusedError,
+    RelayUnreachableError,
+    TextTooLongError,
+    WrongRelayError,
+)
+from e2echat.store.database import Database
+from e2echat.store.profile import Profile, ProfileLock, forbid_core_dumps, read_private, write_private
+from e2echat.store.records import Records
+from e2echat.store.vault import MAX_VAULT, VaultContents, needs_passphrase, open_vault, seal_vault
+from e2echat.wire.address import RelayAddress
+from e2echat.wire.names import canonical_name
+
+ORDER = [MessageState.QUEUED, MessageState.STORED, MessageState.DELIVERED, MessageState.READ]
+FLUSH = 2.0
+"""Seconds that ``close`` gives receipts and acknowledgements to reach the relay."""
+NUMBER_DIGITS = 60
+
+
+class Account:
+    """An open profile. Only one process holds it; see ``Profile.lock``."""
+
+    def __init__(self, profile: Profile, lock: ProfileLock, records: Records, own: Own) -> None:
+        self._profile = profile
+        self._lock = lock
+        self._own = own
+        self._records = records
+        self._engine = Engine(records, own, SystemRandomness())
+        self._runtime = Runtime(self._engine, records, own.address)
+        self._views = Views(self._engine.context)
+        self._book = AddressBook(self._runtime, records, own)
+        self._closed = False
+
+    # --- opening and closing -------------------------------------------------------------------------------------
+
+    @classmethod
+    def create(
+        cls, home: Path, name: str, relay: str, passphrase: str | None, *, timeout: float = 30
+    ) -> Self:
+        """Make an account and claim its name. The account is open and connected.
+
+        Raises:
+            InvalidNameError, InvalidAddressError, InvalidPassphraseError: as their docstrings say.
+            ProfileExistsError: there is an account in ``home``.
+            RefusedError: the relay does not give out the name; no profile is left behind.
+            RelayUnreachableError, WrongRelayError: nor when the relay was never reached.
+        """
+        name, address = canonical_name(name), RelayAddress.parse(relay)
+        forbid_core_dumps()
+        randomness = SystemRandomness()
+        vault = VaultContents.generate(randomness)
+        sealed = seal_vault(vault, passphrase, randomness)
+        profile = Profile.create(home)
+        account, lock = None, None
+        try:
+            lock = profile.lock()
+            records = Records(Database.open(profile.database, vault.database_key))
+            key = SigningKey(vault.account_seed)
+            with records.transaction():
+                own = Own.create(records, key, name, address, unix_milliseconds(), randomness)
+            # Kept before the name is claimed: a claim whose key is lost would be lost for good.
+            write_private(profile.vault, sealed)
+            account = cls(profile, lock, records, own)
+            account._runtime.start()
+            account._await_sign_in(timeout)
+        except E2EChatError as error:
+            if account is not None and account._claim_may_stand(error):
+                account.close()
+                raise
+            if account is not None:
+                account._stop(0)
+            profile.remove()
+            if lock is not None:
+                lock.release()
+            raise
+        return account
+
+    @classmethod
+    def open(cls, home: Path, passphrase: Callable[[], str], *, connect: bool = True) -> Self:
+        """Open the account in ``home``; ``passphrase`` is called only if it has one.
+
+        Raises:
+            NoProfileError, WrongPassphraseError, ProfileBusyError, StorageError, UnsafeProfileError: as their
+            docstrings say.
+        """
+        forbid_core_dumps()
+        profile = Profile.open(home)
+        raw = read_private(profile.vault, MAX_VAULT)
+        vault = open_vault(raw, passphrase() if needs_passphrase(raw) else None)
+        lock = profile.lock()
+        try:
+            records = Records(Database.open(profile.database, vault.database_key))
+            own = Own.load(records, SigningKey(vault.account_seed))
+        except BaseException:
+            lock.release()
+            raise
+        account = cls(profile, lock, records, own)
+        if connect:
+            account._runtime.start()
+        return account
+
+    def close(self) -> None:
+        """Let acknowledgements and receipts reach the relay for a bounded time; then let go of the profile."""
+        if self._closed:
+            return
+        if self._runtime.started and not self._down(str(self._own.address)):
+            self._runtime.step(self._engine.hurry)
+            self._runtime.wait(lambda: None if self._engine.unsent and self._engine.can_send else True, FLUSH)
+        self._stop(FLUSH)
+        self._lock.release()
+
+    def _stop(self, flush: float) -> None:
+        self._closed = True
+        self._runtime.close(flush)
+        self._records.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # --- who we are ------------------------------------------------------------------------------------------------
+
+    @property
+    def name(self) -> str:
+        """Our name at our relay."""
+        return self._own.name
+
+    @property
+    def address(self) -> str:
+        """Our relay's address."""
+        return str(self._own.address)
+
+    @property
+    def fingerprint(self) -> str:
+        """Our fingerprint: 16 groups of four hexadecimal digits."""
+        return fingerprint_groups(self._own.identity.fingerprint)
+
+    def status(self) -> Status:
+        """The account and how it stands."""
+
+        def look() -> Status:
+            problem = self._down(MAILBOX)
+            raw = read_private(self._profile.vault, MAX_VAULT)
+            return Status(
+                name=self.name,
+                address=self.address,
+                fingerprint=self.fingerprint,
+                connected=self._engine.signed_in,
+                problem=None if problem is None else str(problem),
+                queued=self._records.count_queued(),
+                unread=len(self._records.unshown()),
+                contacts=self._records.contacts.count("WHERE standing = 'contact'"),
+                one_time_prekeys=self._engine.supply.left if self._engine.signed_in else None,
+                home=str(self._profile.home),
+                passphrase=needs_passphrase(raw),
+            )
+
+        return self._runtime.look(look)
+
+    # --- messages --------------------------------------------------------------------------------------------------
+
+    def send(self, peer: str, text: str, *, timeout: float = 30) -> str:
+        """Put a text into the outbox; its message id. The rest happens by itself.
+
+        Raises:
+            NoSuchPeerError: the relay knows nobody of that name.
+            RelayUnreachableError, WrongRelayError: the peer is new and cannot be asked for; nothing is kept.
+            KeyChangedError: the text is kept, and held until the peer's new key is accepted.
+            InvalidTextError, TextTooLongError, InvalidNameError, InvalidAddressError: as their docstrings say.
+        """
+        _require_text(text)
+        contact = self._book.known_or_met(peer, timeout)
+        message_id = self._runtime.step(lambda: self._engine.add_text(contact, text)).hex()
+        if contact.key_changed:
+            raise KeyChangedError(f"the key of {peer} has changed; the message is held", message_id)
+        return message_id
+
+    def wait(self, message_id: str, state: MessageState, timeout: float) -> MessageState:
+        """The state that a message of ours has reached: ``state`` or beyond, or less after ``timeout`` seconds.
+
+        Raises:
+            WrongRelayError, RefusedError, KeyChangedError: it cannot go on by itself.
+        """
+        wanted = ORDER.index(state)
+
+        def reached() -> MessageState | None:
+            row = self._records.outgoing_message(bytes.fromhex(message_id))
+            if row is None:
+                raise LocalError("there is no message of ours with that id")
+            found = MessageState(row.state)
+            if ORDER.index(found) >= wanted:
+                return found
+            contact = self._records.contact(row.contact)
+            if contact.key_changed:
+                raise KeyChangedError(
+                    f"the key of {contact.name} has changed; the message is held", message_id
+                )
+            reason = self._engine.outbox.refusals.get(row.id)
+            if reason is not None:
+                raise RefusedError("the relay does not take the message now; it is kept", reason.name.lower())
+            self._require_right_relay()
+            return None
+
+        found = self._runtime.wait(reached, timeout)
+        if found is None:
+            row = self._runtime.look(lambda: self._records.outgoing_message(bytes.fromhex(message_id)))
+            found = MessageState.QUEUED if row is None else MessageState(row.state)
+        return found
+
+    def catch_up(self, timeout: float) -> bool:
+        """Whether everything that waited at the relay is ours now; False at the first failure or ``timeout``.
+
+        Raises:
+            WrongRelayError: it is not our relay that answers.
+        """
+
+        def done() -> bool | None:
+            self._require_right_relay()
+            if self._runtime.all_in:
+                return True
+            return False if self._down(MAILBOX) else None
+
+        return bool(self._runtime.wait(done, timeout))
+
+    def next_event(self, timeout: float | None) -> Event | None:
+        """The next thing that happened; None when nothing did within ``timeout`` seconds."""
+        return self._runtime.next_event(timeout)
+
+    def unshown(self) -> list[Message]:
+        """Messages that no face has shown yet, in the order in which they came."""
+        return self._runtime.look(lambda: self._views.messages(self._records.unshown()))
+
+    def mark_shown(self, message: Message) -> None:
+        """The message was shown, and its line flushed."""
+        self._runtime.step(lambda: self._engine.mark_shown(message.number))
+
+    def history(self, peer: str, *, search: str | None = None, limit: int | None = None) -> list[Message]:
+        """The conversation with ``peer``, oldest first: the last ``limit`` messages that contain ``search``.
+
+        Raises:
+            NoSuchPeerError: there is no such contact.
+        """
+        contact = self._book.require(peer)
+        return self._runtime.look(
+            lambda: self._views.messages(self._records.history(contact.id, search, limit))
+        )
+
+    # --- people ----------------------------------------------------------------------------------------------------
+
+    def contacts(self) -> list[Contact]:
+        """Everybody we know, by name."""
+        return self._runtime.look(self._views.contacts)
+
+    def safety(self, peer: str, *, timeout: float = 30) -> Safety:
+        """What to compare with ``peer``: of the key last seen, where it has changed.
+
+        Raises:
+            NoSuchPeerError, RelayUnreachableError, WrongRelayError: for somebody who is no contact yet.
+        """
+        name, contact = self._book.named(peer), self._book.known(peer)
+        if contact is None:
+            identity = Identity.parse(self._book.look_up(name, timeout, prekeys=False).identity)
+            verified = False
+        else:
+            identity = Identity.parse(contact.changed_identity or contact.identity)
+            verified = contact.verified_at is not None and not contact.key_changed
+        number = safety_number(self._own.identity, identity)
+        return Safety(name.shown(self._own), fingerprint_groups(identity.fingerprint), number, verified)
+
+    def verify(self, peer: str, number: str, *, timeout: float = 30) -> None:
+        """Mark ``peer`` verified if ``number`` is the safety number of the two; spaces do not matter.
+
+        Raises:
+            KeyChangedError: it is another number.
+            LocalError: it is no safety number at all.
+            NoSuchPeerError, RelayUnreachableError, WrongRelayError: as for ``safety``.
+        """
+        digits = "".join(number.split())
+        if len(digits) != NUMBER_DIGITS or not (digits.isascii() and digits.isdigit()):
+            raise LocalError("a safety number is twelve groups of five digits")
+        if self.safety(peer, timeout=timeout).number != digits:
+            raise KeyChangedError(f"the number is not the one of you and {peer}")
+        contact = self._book.known_or_met(peer, timeout)
+        self._runtime.step(lambda: self._engine.verify_if(contact.id, digits))
+        if not self.safety(peer, timeout=timeout).verified:
+            raise KeyChangedError(f"the key of {peer} changed in the meantime")
+
+    def accept(self, peer: str) -> None:
+        """Let a stranger in as a contact; or take a contact's changed key as the one to expect.
+
+        Raises:
+            NoSuchPeerError: there is no such contact.
+        """
+        contact = self._book.require(peer)
+        self._runtime.step(lambda: self._engine.accept(self._records.contact(contact.id)))
+
+    # --- inside ----------------------------------------------------------------------------------------------------
+
+    def _down(self, link: str) -> E2EChatError | None:
+        return self._runtime.failures.get(link)
+
+    def _require_right_relay(self) -> None:
+        for error in list(self._runtime.failures.values()):
+            if isinstance(error, WrongRelayError):
+                raise error
+
+    def _await_sign_in(self, timeout: float) -> None:
+        def done() -> bool | None:
+            if self._engine.signed_in and self._engine.supplied:
+                return True
+            error = self._down(MAILBOX)
+            if error is not None:
+                raise error
+            return None
+
+        if not self._runtime.wait(done, timeout):
+            raise RelayUnreachableError("the relay did not answer in time")
+
+    def _claim_may_stand(self, error: E2EChatError) -> bool:
+        """Whether the relay may have given us the name although we did not hear of it."""
+        return self._engine.claiming and not isinstance(error, RefusedError)
+
+
+def _require_text(text: str) -> None:
+    try:
+        size = len(text.encode())
+    except UnicodeEncodeError as error:
+        raise InvalidTextError("the text is not valid Unicode") from error
+    if size > MAX_TEXT:
+        raise TextTooLongError(f"the text has {size} bytes; {MAX_TEXT} fit into a message")
+    if not text:
+        raise InvalidTextError("there is no text to send")

@@ -1,0 +1,212 @@
+"""What was inside an envelope: receipts settle our messages, numbered payloads join the history in order.
+
+docs/spec/sessions.md, "Order" and "Receipts".
+"""
+
+from dataclasses import dataclass, replace
+
+from e2echat.client import streams
+from e2echat.client.context import Context
+from e2echat.client.events import Gap, MessageArrived, StateChanged
+from e2echat.client.peers import Peers
+from e2echat.client.streams import Place
+from e2echat.crypto import payloads
+from e2echat.crypto.payloads import Numbered, Receipt, Route, TextMessage, payload_hash
+from e2echat.crypto.session import Opened, ReplyRoute, Session
+from e2echat.errors import InvalidAddressError, MalformedError
+from e2echat.store.rows import ContactRow, HeldRow, MessageRow, StreamRow
+from e2echat.wire import codec
+
+HOLD = 10_000
+"""Milliseconds that a payload waits for those before it."""
+RECEIPT_DELAY = 50
+"""Milliseconds in which receipts gather."""
+MAX_HELD = 1_000
+"""Payloads of one stream that wait; the gap is given up on at more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """How a payload came: what provenance is told from."""
+
+    sid: bytes
+    chain: int
+    kem_epoch: int
+    size: int
+    reduced: bool
+    received_at: int
+    verified: bool
+
+    def encode(self) -> bytes:
+        """For the table of payloads that wait."""
+        return codec.encode(
+            [self.sid, self.chain, self.kem_epoch, self.size, self.reduced, self.received_at, self.verified]
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Arrivals:
+    """Everything between a plaintext and the history."""
+
+    context: Context
+    peers: Peers
+
+    def take(self, contact: ContactRow, session: Session, opened: Opened) -> None:
+        """Take in what ``session`` opened; what is not for this conversation changes nothing."""
+        try:
+            payload = payloads.decode(opened.plaintext)
+        except MalformedError:
+            return  # of a kind that this version does not know; the sender's outbox keeps it
+        if not isinstance(payload, Numbered | Receipt):
+            return
+        if payload.conversation != self.context.own.conversation(contact):
+            return
+        expected = session.peer_device.raw == contact.device
+        if isinstance(payload, Receipt):
+            if expected:
+                self._take_receipt(contact, payload)
+            return
+        origin = Origin(
+            session.sid,
+            opened.chain,
+            opened.kem_epoch,
+            opened.size,
+            opened.reduced_forward_secrecy,
+            self.context.now,
+            expected and contact.verified_at is not None,
+        )
+        self._place(contact, session.peer_device.hash, payload, opened.plaintext, origin)
+        if expected:
+            self.owe_receipt(self.context.records.contact(contact.id))
+
+    def owe_receipt(self, contact: ContactRow) -> None:
+        """Send a receipt soon; strangers get none."""
+        if contact.standing == "contact" and contact.receipt_due is None:
+            self.peers.save(replace(contact, receipt_due=self.context.now + RECEIPT_DELAY))
+
+    def _take_receipt(self, contact: ContactRow, receipt: Receipt) -> None:
+        records = self.context.records
+        device_hash = self.peers.device(contact).hash
+        for ranges, state, before in (
+            (receipt.delivered, "delivered", ("queued", "stored")),
+            (receipt.read, "read", ("queued", "stored", "delivered")),
+        ):
+            for first, last in zip(ranges[::2], ranges[1::2], strict=True):
+                for row in records.receiptable(contact.id, device_hash, first, last, before):
+                    settled = replace(row, state=state, payload=None)
+                    records.messages.save(settled)
+                    records.drop_envelopes_of(row.id)
+                    if row.kind == TextMessage.KIND:
+                        self.context.tell(StateChanged(self.context.message(settled, contact)))
+
+    # --- order -----------------------------------------------------------------------------------------------
+
+    def _place(
+        self, contact: ContactRow, device_hash: bytes, payload: Numbered, plaintext: bytes, origin: Origin
+    ) -> None:
+        records = self.context.records
+        stream = records.stream(contact.id, device_hash)
+        match streams.place(stream, payload.seq):
+            case Place.NEXT:
+                stream = self._follow(contact, stream, payload, plaintext, origin)
+            case Place.LATE:
+                self._keep(contact, device_hash, payload, origin)
+                stream = streams.fill(stream, payload.seq)
+            case Place.EARLY:
+                records.streams.save(stream)
+                held = HeldRow(
+                    contact.id, device_hash, payload.seq, self.context.now, plaintext, origin.encode()
+                )
+                records.held.save(held)
+                if len(records.held_of(contact.id, device_hash)) > MAX_HELD:
+                    self._give_up(contact, device_hash)
+                return
+            case Place.DUPLICATE:
+                return
+        records.streams.save(self._drain(contact, stream))
+
+    def _follow(
+        self, contact: ContactRow, stream: StreamRow, payload: Numbered, plaintext: bytes, origin: Origin
+    ) -> StreamRow:
+        """The payload is the next: check that the sender's chain of hashes agrees, and keep it."""
+        if stream.last_hash is not None and payload.prev != stream.last_hash:
+            self.context.tell(Gap(self.context.peer_name(contact), 0))
+        self._keep(contact, stream.device_hash, payload, origin)
+        return streams.advance(stream, payload_hash(plaintext))
+
+    def _drain(self, contact: ContactRow, stream: StreamRow) -> StreamRow:
+        """Take in what had waited for what just came."""
+        records = self.context.records
+        for row in records.held_of(stream.contact, stream.device_hash):
+            if row.seq > stream.next:
+                break
+            records.drop_held(row)
+            payload = payloads.decode(row.payload)
+            if row.seq == stream.next and isinstance(payload, Numbered):
+                stream = self._follow(contact, stream, payload, row.payload, decode_origin(row.origin))
+        return stream
+
+    def give_up_waiting(self) -> None:
+        """Show with a gap what has waited long enough."""
+        due = self.context.records.held.select("WHERE held_at <= ?", self.context.now - HOLD)
+        for contact, device_hash in {(row.contact, row.device_hash) for row in due}:
+            self._give_up(self.context.records.contact(contact), device_hash)
+
+    def _give_up(self, contact: ContactRow, device_hash: bytes) -> None:
+        records = self.context.records
+        held = records.held_of(contact.id, device_hash)
+        if not held:
+            return
+        stream = records.stream(contact.id, device_hash)
+        self.context.tell(Gap(self.context.peer_name(contact), held[0].seq - stream.next))
+        stream = streams.give_up(stream, held[0].seq)
+        records.streams.save(self._drain(contact, stream))
+
+    def _keep(self, contact: ContactRow, device_hash: bytes, payload: Numbered, origin: Origin) -> None:
+        """Into the history, once an id."""
+        records = self.context.records
+        if records.find_message(contact.id, payload.id, outgoing=False):
+            return
+        text = payload.text if isinstance(payload, TextMessage) else ""
+        row = MessageRow(
+            id=0,
+            contact=contact.id,
+            outgoing=False,
+            message_id=payload.id,
+            seq=payload.seq,
+            kind=payload.KIND,
+            text=text,
+            sent_at=payload.sent_at,
+            received_at=origin.received_at,
+            state="received",
+            shown=not isinstance(payload, TextMessage),
+            verified=origin.verified,
+            device_hash=device_hash,
+            sid=origin.sid,
+            chain=origin.chain,
+            kem_epoch=origin.kem_epoch,
+            size=origin.size,
+            reduced=origin.reduced,
+        )
+        row = replace(row, id=records.messages.save(row))
+        if isinstance(payload, TextMessage):
+            self.context.tell(MessageArrived(self.context.message(row, contact)))
+        elif isinstance(payload, Route):
+            self._take_route(records.contact(contact.id), payload, device_hash)
+
+    def _take_route(self, contact: ContactRow, payload: Route, device_hash: bytes) -> None:
+        """The peer let us in and says where to reach him."""
+        if self.peers.device(contact).hash != device_hash:
+            return
+        try:
+            self.peers.reach(contact, ReplyRoute(payload.address, payload.mailbox, payload.capability))
+        except InvalidAddressError:
+            return
+
+
+def decode_origin(raw: bytes) -> Origin:
+    """``Origin.encode`` undone."""
+    values = codec.decode(raw)
+    if not isinstance(values, list):
+        raise MalformedError("not an origin")
+    return Origin(*values)  # type: ignore[arg-type]  # our own row, written by encode

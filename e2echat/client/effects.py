@@ -1,0 +1,47 @@
+"""What a step of the engine asks for, once its transaction is committed."""
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from e2echat.client.events import Event
+from e2echat.errors import E2EChatError
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Bytes for a link."""
+
+    link: str
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Drop:
+    """Close a link's connection: the relay misbehaved or refused us. The link tries again later."""
+
+    link: str
+    error: E2EChatError
+
+
+@dataclass(frozen=True, slots=True)
+class Up:
+    """A link's connection is of use: greeted, and signed in where it is the owner's."""
+
+    link: str
+
+
+@dataclass(frozen=True, slots=True)
+class Want:
+    """A sending connection to this relay is needed."""
+
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tell:
+    """An event for the faces."""
+
+    event: Event
+
+
+Effect: TypeAlias = Send | Drop | Up | Want | Tell

@@ -1,0 +1,355 @@
+"""The client's core: a command, frames from a relay, or time goes in; bytes to send and events come out. Pure.
+
+One call is one step. The caller (``account``) runs it inside one transaction of the records, and carries its
+effects out only once that is committed: what is sent was stored, what is acknowledged is ours.
+"""
+
+from dataclasses import replace
+
+from e2echat.client.arrivals import HOLD, Arrivals
+from e2echat.client.context import Context
+from e2echat.client.dialogue import (
+    ChannelRefused,
+    Delivered,
+    Dialogue,
+    Fetched,
+    Happening,
+    Published,
+    Ready,
+    Settled,
+    SignedIn,
+    SignInRefused,
+)
+from e2echat.client.effects import Drop, Effect, Send, Tell, Up, Want
+from e2echat.client.events import AllIn, Connected, Disconnected, Problem
+from e2echat.client.inbox import Inbox
+from e2echat.client.mailbox_dialogue import MailboxDialogue, SignIn
+from e2echat.client.outbox import Outbox
+from e2echat.client.own import Own
+from e2echat.client.peers import Peers
+from e2echat.client.prekey_supply import PrekeySupply
+from e2echat.client.sending_dialogue import SendingDialogue
+from e2echat.crypto.keys import Device, Identity, safety_number
+from e2echat.crypto.prekeys import PrekeyKind
+from e2echat.crypto.primitives import Randomness
+from e2echat.errors import E2EChatError, HandshakeError, KeyChangedError, RefusedError, RemoteError
+from e2echat.store.records import Records
+from e2echat.store.rows import ContactRow
+from e2echat.wire.address import RelayAddress
+from e2echat.wire.relay_messages import Bundle, Refusal
+
+MAILBOX = "mailbox"
+"""The link of the owner's connection; every other link is a sending connection, named by the relay's address."""
+POLL = 250
+"""Milliseconds between two looks at what is due but cannot leave yet."""
+FETCH_AGAIN = 10_000
+"""Milliseconds before the same question about a name is asked again."""
+
+
+class Engine:
+    """One account's conversations with everybody."""
+
+    def __init__(self, records: Records, own: Own, randomness: Randomness) -> None:
+        self.context = Context(records, own, randomness)
+        self.peers = Peers(self.context)
+        self.arrivals = Arrivals(self.context, self.peers)
+        self.inbox = Inbox(self.context, self.peers, self.arrivals)
+        self.outbox = Outbox(self.context, self.peers)
+        self.supply = PrekeySupply(self.context)
+        self.lookups: dict[tuple[str, str], Bundle | Refusal] = {}
+        """Answers to ``look_up``, by relay address and name."""
+        self._wanted: dict[tuple[str, str], bool] = {}
+        self._asked: dict[tuple[str, str, bool], int] = {}
+        self._mailbox: MailboxDialogue | None = None
+        self._sending: dict[str, SendingDialogue] = {}
+        self._waiting = 0
+        self._effects: list[Effect] = []
+
+    # --- inputs ------------------------------------------------------------------------------------------------
+
+    def link_up(self, link: str, certificate_hash: bytes) -> None:
+        """A connection stands; the relay will greet."""
+        own = self.context.own
+        if link == MAILBOX:
+            claimed = self.context.records.own("claimed") is not None
+            sign_in = SignIn(
+                own.identity, own.device.device, own.claim, own.sign_in, own.capability_hash, claimed=claimed
+            )
+            self._mailbox = MailboxDialogue(own.address, certificate_hash, sign_in, self.context.randomness)
+        else:
+            self._sending[link] = SendingDialogue(RelayAddress.parse(link), certificate_hash)
+
+    def link_down(self, link: str, reason: str) -> None:
+        """A connection was lost, or could not be made."""
+        if link == MAILBOX:
+            self._mailbox = None
+            self.context.tell(Disconnected(reason))
+        else:
+            self._sending.pop(link, None)
+
+    def link_frames(self, link: str, frames: list[tuple[int, bytes]]) -> None:
+        """Everything that one read of a link completed."""
+        dialogue: Dialogue | None = self._mailbox if link == MAILBOX else self._sending.get(link)
+        if dialogue is None:
+            return
+        delivered = 0
+        try:
+            for tag, body in frames:
+                for happening in dialogue.frame(tag, body):
+                    delivered += isinstance(happening, Delivered)
+                    self._happened(link, happening)
+        except RemoteError as error:
+            self._lose(link, error)
+        if delivered and self._mailbox is not None:
+            self._mailbox.acknowledge(delivered)
+            self._count_in(delivered)
+
+    def tick(self) -> None:
+        """Time has passed: look at everything that waits for it."""
+        self.arrivals.give_up_waiting()
+
+    def look_up(self, address: str, name: str, *, prekeys: bool) -> None:
+        """Ask that relay for somebody; the answer goes to ``lookups``."""
+        self.lookups.pop((address, name), None)
+        self._wanted[address, name] = prekeys
+
+    def meet(self, address: str, bundle: Bundle) -> ContactRow:
+        """Make a contact of somebody who was looked up; with prekeys in the bundle there is a session at once.
+
+        Raises:
+            HandshakeError, MalformedError, CryptoError: the bundle is not usable.
+        """
+        identity = Identity.parse(bundle.identity)
+        device = Device.parse(bundle.device, identity)
+        contact = self.peers.add(RelayAddress.parse(address), identity, device, "contact")
+        self.outbox.knock(contact, bundle)
+        self.outbox.initiate(self.context.records.contact(contact.id), bundle)
+        return self.context.records.contact(contact.id)
+
+    def add_text(self, contact: ContactRow, text: str) -> bytes:
+        """Number and store a text; its message id."""
+        return self.outbox.add_text(contact, text).message_id
+
+    def accept(self, contact: ContactRow) -> None:
+        """Let a stranger in, or take a changed key."""
+        changed = contact.key_changed
+        contact = self.peers.accept(contact)
+        if changed:
+            self.outbox.renumber(contact)
+        self.outbox.tell_route(self.context.records.contact(contact.id))
+
+    def verify_if(self, contact: int, number: str) -> None:
+        """The person compared ``number``: mark the keys last seen verified if it is still theirs."""
+        row = self.context.records.contact(contact)
+        identity = Identity.parse(row.changed_identity or row.identity)
+        if safety_number(self.context.own.identity, identity) == number:
+            self.accept(row)
+            row = self.context.records.contact(contact)
+            self.peers.save(replace(row, verified_at=self.context.now))
+
+    def mark_shown(self, message: int) -> None:
+        """A message was shown to the person."""
+        records = self.context.records
+        row = records.messages.one("WHERE id = ? AND outgoing = 0 AND shown = 0", message)
+        if row is not None:
+            records.messages.save(replace(row, shown=True))
+            self.arrivals.owe_receipt(records.contact(row.contact))
+
+    def hurry(self) -> None:
+        """Send now what would wait a little for more."""
+        self.context.records.contacts.update(
+            "receipt_due = ? WHERE receipt_due > ?", self.context.now, self.context.now
+        )
+
+    # --- outputs -----------------------------------------------------------------------------------------------
+
+    def begin(self, now: int) -> None:
+        """Start a step at ``now``, unix milliseconds."""
+        self.context.now = now
+
+    def finish(self) -> list[Effect]:
+        """End a step: seal and submit whatever can leave; everything to carry out, in order."""
+        self._move()
+        for link, dialogue in ((MAILBOX, self._mailbox), *self._sending.items()):
+            if dialogue is not None and (data := dialogue.take_outgoing()):
+                self._effects.append(Send(link, data))
+        self._effects += map(Tell, self.context.events)
+        self.context.events.clear()
+        effects, self._effects = self._effects, []
+        return effects
+
+    def abandon(self) -> list[Effect]:
+        """The step's transaction failed: forget the connections, whose state went ahead of the records."""
+        self.context.events.clear()
+        links = [MAILBOX, *self._sending]
+        self._mailbox = None
+        self._sending.clear()
+        self._effects.clear()
+        return [Drop(link, E2EChatError("the profile's disk failed")) for link in links]
+
+    def next_due(self) -> int | None:
+        """When ``tick`` should come next, unix milliseconds."""
+        records = self.context.records
+        held = records.first_held_at()
+        due = [records.next_receipt_at(), None if held is None else held + HOLD]
+        if any(dialogue.ready for dialogue in self._sending.values()):
+            envelope = records.next_envelope_at()
+            due.append(None if envelope is None else max(envelope, self.context.now + POLL))
+        times = [time for time in due if time is not None]
+        return min(times) if times else None
+
+    @property
+    def signed_in(self) -> bool:
+        """Whether the mailbox connection is up and ours."""
+        return self._mailbox is not None and self._mailbox.signed_in
+
+    @property
+    def claiming(self) -> bool:
+        """Whether our claim has left and no answer has come."""
+        return self._mailbox is not None and self._mailbox.claiming
+
+    @property
+    def supplied(self) -> bool:
+        """Whether the relay has prekeys of ours to give out."""
+        records = self.context.records
+        return not records.unpublished_prekeys(PrekeyKind.SIGNED) and bool(self.supply.left)
+
+    @property
+    def can_send(self) -> bool:
+        """Whether a sending connection is open."""
+        return any(dialogue.ready for dialogue in self._sending.values())
+
+    @property
+    def unsent(self) -> bool:
+        """Whether signals or uploads are still on their way to the relay."""
+        records = self.context.records
+        publishing = self._mailbox is not None and self._mailbox.publishing
+        return publishing or records.next_receipt_at() is not None or records.unaccepted_signals() > 0
+
+    # --- happenings --------------------------------------------------------------------------------------------
+
+    def _happened(self, link: str, happening: Happening) -> None:
+        match happening:
+            case Delivered(envelope):
+                self.inbox.take(envelope)
+            case SignedIn(mailbox, waiting, one_time_left):
+                self._signed_in(mailbox, waiting, one_time_left)
+            case SignInRefused(reason):
+                self._sign_in_refused(reason)
+            case Published(None):
+                self.supply.uploaded()
+            case Published(reason):
+                self.context.tell(Problem("the relay refused our prekeys"))
+            case Ready():
+                self._effects.append(Up(link))
+                self.outbox.connected([row.id for row in self._contacts_at(link)])
+            case Fetched(name, prekeys, answer):
+                self._fetched(link, name, answer, prekeys=prekeys)
+            case ChannelRefused(mailbox):
+                self._channel_refused(link, mailbox)
+            case Settled(envelope_id, reason):
+                self.outbox.settled(envelope_id, reason)
+
+    def _signed_in(self, mailbox: bytes, waiting: int, one_time_left: int) -> None:
+        records = self.context.records
+        records.set_own("mailbox", mailbox)
+        if records.own("claimed") is None:
+            records.set_own("claimed", b"1")
+            self.supply.forgotten()
+        self.supply.signed_in(one_time_left)
+        self._waiting = waiting
+        self._effects.append(Up(MAILBOX))
+        self.context.tell(Connected())
+        if not waiting:
+            self.context.tell(AllIn())
+
+    def _sign_in_refused(self, reason: Refusal) -> None:
+        """Once a relay that lost its disk gets our claim anew; then it is a matter for the person."""
+        error = RefusedError(f"the relay refuses to sign us in: {reason.name.lower()}", reason.name.lower())
+        if reason is Refusal.NOT_AUTHENTICATED and self.context.records.own("claimed") is not None:
+            self.context.records.delete_own("claimed")
+            self._lose(MAILBOX, E2EChatError("the relay does not know us; claiming the name again"))
+            return
+        self._lose(MAILBOX, error)
+
+    def _count_in(self, delivered: int) -> None:
+        before, self._waiting = self._waiting, max(0, self._waiting - delivered)
+        if before and not self._waiting:
+            self.context.tell(AllIn())
+
+    def _fetched(self, link: str, name: str, answer: Bundle | Refusal, *, prekeys: bool) -> None:
+        if self._wanted.get((link, name)) == prekeys:
+            del self._wanted[link, name]
+            self.lookups[link, name] = answer
+            return
+        contact = self.context.records.find_contact(RelayAddress.parse(link).key, name)
+        if contact is None:
+            return
+        if isinstance(answer, Refusal):
+            self.context.tell(Problem(f"the relay does not know {name} any more"))
+            return
+        try:
+            self.outbox.knock(contact, answer)
+            if prekeys:
+                self.outbox.initiate(self.context.records.contact(contact.id), answer)
+        except (HandshakeError, KeyChangedError) as error:
+            self.context.tell(Problem(f"{name}: {error}"))
+
+    def _channel_refused(self, link: str, mailbox: bytes) -> None:
+        """The capability went out of use: knock instead."""
+        for contact in self._contacts_at(link):
+            if contact.mailbox == mailbox:
+                self.peers.save(replace(contact, capability=None))
+
+    # --- whatever can leave ------------------------------------------------------------------------------------
+
+    def _move(self) -> None:
+        records, context = self.context.records, self.context
+        for contact in self.outbox.seal():
+            self._fetch(self._link_of(contact), contact.name, prekeys=True)
+        for contact_id in records.contacts_due(context.now):
+            contact = records.contact(contact_id)
+            link = self._link_of(contact)
+            dialogue = self._ready(link)
+            if contact.key_changed or dialogue is None:
+                continue
+            if not self.outbox.submit(contact, dialogue):
+                self._fetch(link, contact.name, prekeys=False)
+        for (link, name), prekeys in self._wanted.items():
+            dialogue = self._ready(link)
+            if dialogue is not None:
+                dialogue.fetch(name, prekeys=prekeys)
+        if self._mailbox is not None and self._mailbox.signed_in:
+            self.supply.upload(self._mailbox)
+
+    def _fetch(self, link: str, name: str, *, prekeys: bool) -> None:
+        """Ask for a bundle, but not the same again and again."""
+        dialogue = self._ready(link)
+        question = (link, name, prekeys)
+        if dialogue is None or self.context.now < self._asked.get(question, 0) + FETCH_AGAIN:
+            return
+        self._asked[question] = self.context.now
+        dialogue.fetch(name, prekeys=prekeys)
+
+    def _ready(self, link: str) -> SendingDialogue | None:
+        """The sending connection to a relay once it is open; wanted if there is none."""
+        dialogue = self._sending.get(link)
+        if dialogue is None:
+            self._effects.append(Want(link))
+            return None
+        return dialogue if dialogue.ready else None
+
+    def _link_of(self, contact: ContactRow) -> str:
+        """Our own relay is reached where we know it to be, whatever a contact said."""
+        own = self.context.own.address
+        return str(own) if contact.relay_key == own.key else contact.address
+
+    def _contacts_at(self, link: str) -> list[ContactRow]:
+        return self.context.records.contacts.select("WHERE relay_key = ?", RelayAddress.parse(link).key)
+
+    def _lose(self, link: str, error: E2EChatError) -> None:
+        if link == MAILBOX:
+            self._mailbox = None
+        else:
+            self._sending.pop(link, None)
+        self._effects.append(Drop(link, error))

@@ -1,0 +1,122 @@
+"""Taking envelopes in: known before, of a session, or a first message. docs/spec/sessions.md, "Receiving".
+
+All of it happens in the step's one transaction: the new ratchet state and the plaintext become ours together,
+and only then may the relay forget the envelope.
+"""
+
+from dataclasses import dataclass, replace
+
+from e2echat.client.arrivals import Arrivals
+from e2echat.client.context import Context
+from e2echat.client.events import Restarted
+from e2echat.client.peers import Peers
+from e2echat.client.sessions import OwnPrekeys, keep_session
+from e2echat.crypto.session import Accepted, Opened, Session, envelope_hash, init_hash
+from e2echat.errors import CryptoError, InvalidAddressError, MalformedError, RemoteError
+from e2echat.store.rows import ContactRow, SessionRow
+from e2echat.wire.address import RelayAddress
+
+REMEMBER = 90 * 86_400_000
+"""Milliseconds for which envelopes and first messages are known again: more than mailbox and prekeys last."""
+
+
+@dataclass(frozen=True, slots=True)
+class Inbox:
+    """Everything between an envelope and the history."""
+
+    context: Context
+    peers: Peers
+    arrivals: Arrivals
+
+    def take(self, envelope: bytes) -> None:
+        """Take one envelope in. What nobody of ours can have sent changes nothing."""
+        records = self.context.records
+        digest = envelope_hash(envelope)
+        known = records.seen_from(digest)
+        if known is not None:
+            self.arrivals.owe_receipt(records.contact(known))
+            return
+        try:
+            contact, session, opened = self._open(envelope)
+        except (RemoteError, InvalidAddressError):
+            return
+        records.add_seen(digest, contact.id, self.context.now + REMEMBER)
+        if contact.standing != "blocked":
+            self.arrivals.take(contact, session, opened)
+
+    def _open(self, envelope: bytes) -> tuple[ContactRow, Session, Opened]:
+        records = self.context.records
+        init = init_hash(envelope)
+        known = init is not None and records.knows_init(init)
+        for row in records.session_candidates(init if known else None):
+            try:
+                session, opened = Session.from_bytes(row.state).decrypt(envelope, self.context.now // 1000)
+            except CryptoError:
+                continue
+            return self._progressed(row, session, opened), session, opened
+        if init is None or known:
+            raise MalformedError("an envelope of no session of ours")
+        accepted = Session.accept(
+            self.context.own.device,
+            OwnPrekeys(records, self.context.own.device),
+            envelope,
+            now=self.context.now // 1000,
+        )
+        return self._begun(accepted), accepted.session, accepted.opened
+
+    # --- sessions --------------------------------------------------------------------------------------------
+
+    def _progressed(self, row: SessionRow, session: Session, opened: Opened) -> ContactRow:
+        """An envelope of a known session opened."""
+        now = self.context.now
+        self.context.records.sessions.save(
+            replace(row, confirmed=session.confirmed, used_at=now, state=session.to_bytes())
+        )
+        contact = self.context.records.contact(row.contact)
+        if opened.chain >= 1 and session.peer_device.raw == contact.device:
+            contact = self._continue(contact, session)
+        return contact
+
+    def _begun(self, accepted: Accepted) -> ContactRow:
+        """A first message opened a session towards us."""
+        context, records, session = self.context, self.context.records, accepted.session
+        own = context.own
+        address = RelayAddress.parse(accepted.route.address)
+        if session.peer.key == own.identity.key or (address.key, session.peer.name) == (
+            own.address.key,
+            own.name,
+        ):
+            raise CryptoError("a first message that claims to be our own")
+        contact = records.find_contact(address.key, session.peer.name)
+        if contact is None:
+            contact = self.peers.add(address, session.peer, session.peer_device, "stranger")
+            contact = self.peers.reach(contact, accepted.route)
+            contact = self._continue(contact, session)
+        elif self.peers.meet(contact, session.peer, session.peer_device):
+            contact = self.peers.reach(contact, accepted.route)
+            contact = self._resumed(contact, accepted)
+        else:
+            contact = records.contact(contact.id)
+        records.add_init(accepted.init, context.now + REMEMBER)
+        if accepted.one_time_id is not None:
+            records.prekeys.delete("WHERE id = ?", accepted.one_time_id)
+        keep_session(records, contact.id, session, accepted.init, context.now)
+        generation = max(contact.generation, session.generation)
+        return self.peers.save(replace(contact, generation=generation, route_told=False))
+
+    def _resumed(self, contact: ContactRow, accepted: Accepted) -> ContactRow:
+        """A known contact opened another session: did he prove to be who he was?"""
+        had = any(row.confirmed for row in self.context.records.sessions_of(contact.id))
+        if contact.authenticator is not None and accepted.proves(contact.authenticator):
+            return self._continue(contact, accepted.session)
+        if had:
+            self.context.tell(Restarted(self.context.peer_name(contact)))
+        return contact
+
+    def _continue(self, contact: ContactRow, session: Session) -> ContactRow:
+        """The session's newest authenticator is the contact's."""
+        if session.ca == contact.authenticator:
+            return contact
+        return self.peers.save(
+            replace(contact, authenticator=session.ca, previous_authenticator=contact.authenticator)
+        )

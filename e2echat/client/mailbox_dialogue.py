@@ -1,0 +1,114 @@
+"""The owner's connection: claim a name, sign in, publish prekeys, take envelopes in; pure. docs/spec/relay.md."""
+
+from dataclasses import dataclass, field
+
+from e2echat.client.dialogue import (
+    Delivered,
+    Dialogue,
+    Happening,
+    Published,
+    SignedIn,
+    SignInRefused,
+    refusal,
+)
+from e2echat.crypto.keys import Device, Identity, SigningKey
+from e2echat.crypto.primitives import Randomness
+from e2echat.crypto.relay_records import AuthRecord, ClaimRecord
+from e2echat.errors import MalformedError
+from e2echat.wire import frames
+from e2echat.wire import relay_messages as relay
+from e2echat.wire.address import RelayAddress
+from e2echat.wire.frames import FIRST_CHANNEL
+from e2echat.wire.schema import Message
+
+
+@dataclass(frozen=True, slots=True)
+class SignIn:
+    """What it takes to sign in. ``claimed``: the relay is known to have our claim."""
+
+    identity: Identity
+    device: Device
+    claim: ClaimRecord
+    key: SigningKey = field(repr=False)
+    capability_hash: bytes
+    claimed: bool
+
+
+class MailboxDialogue(Dialogue):
+    """The owner's connection: claim if need be, sign in, publish prekeys, take envelopes in."""
+
+    def __init__(
+        self, address: RelayAddress, certificate_hash: bytes, sign_in: SignIn, randomness: Randomness
+    ) -> None:
+        super().__init__(address, certificate_hash)
+        self._sign_in = sign_in
+        self._randomness = randomness
+        self._claiming = self._authenticating = self._publishing = 0
+        self._acknowledged = 0
+        self.signed_in = False
+
+    def begin(self) -> list[Happening]:
+        """Claim the name unless the relay has it; then sign in."""
+        if self._sign_in.claimed:
+            self._authenticate()
+            return []
+        self._claiming = self.next_request()
+        own = self._sign_in
+        self.say(
+            relay.Claim(self._claiming, own.identity.raw, own.device.raw, own.claim.raw, own.capability_hash)
+        )
+        return []
+
+    def answer(self, message: Message) -> list[Happening]:
+        """See ``Dialogue``."""
+        match message:
+            case relay.Done(request) if request == self._claiming:
+                self._claiming = 0
+                self._authenticate()
+                return []
+            case relay.Welcome(request, mailbox, waiting, left) if request == self._authenticating:
+                self._authenticating = 0
+                self.signed_in = True
+                return [SignedIn(mailbox, waiting, left)]
+            case relay.Done(request) if request == self._publishing:
+                self._publishing = 0
+                return [Published(None)]
+            case relay.Refused(request, reason) if request in (self._claiming, self._authenticating):
+                return [SignInRefused(refusal(reason))]
+            case relay.Refused(request, reason) if request == self._publishing:
+                self._publishing = 0
+                return [Published(refusal(reason))]
+        raise MalformedError("an answer to nothing that was asked")
+
+    def other(self, tag: int, body: bytes) -> list[Happening]:
+        """See ``Dialogue``."""
+        if tag < FIRST_CHANNEL or not self.signed_in:
+            raise MalformedError("a frame that does not belong on this connection")
+        _, envelope = frames.parse_envelope(body)
+        return [Delivered(envelope)]
+
+    def _authenticate(self) -> None:
+        self._authenticating = self.next_request()
+        nonce = self._randomness.octets(32)
+        record = AuthRecord.create(self._sign_in.key, self.hello, nonce, self._sign_in.identity.name)
+        self.say(relay.Authenticate(self._authenticating, record.raw))
+
+    def publish(self, signed: bytes | None, one_time: list[bytes]) -> None:
+        """Upload prekey records; one upload at a time."""
+        self._publishing = self.next_request()
+        self.say(relay.Publish(self._publishing, signed, one_time))
+
+    @property
+    def claiming(self) -> bool:
+        """Whether a claim awaits its answer."""
+        return self._claiming != 0
+
+    @property
+    def publishing(self) -> bool:
+        """Whether an upload awaits its answer."""
+        return self._publishing != 0
+
+    def acknowledge(self, more: int) -> None:
+        """Say that ``more`` envelopes have become ours."""
+        self._acknowledged += more
+        self.outgoing.append(frames.acknowledge(self._acknowledged))

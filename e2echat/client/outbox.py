@@ -1,0 +1,291 @@
+"""What we send: numbered, sealed, kept until the recipient's receipt, submitted when a connection is there.
+
+A message is numbered and stored first, then sealed as soon as there is a session, then submitted; what the
+relay or the recipient does not confirm is sent again, the identical bytes. docs/spec/sessions.md, "Sending".
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+from e2echat.client import streams
+from e2echat.client.context import Context
+from e2echat.client.events import Problem, StateChanged
+from e2echat.client.peers import Peers
+from e2echat.client.sending_dialogue import SendingDialogue
+from e2echat.client.sessions import keep_session
+from e2echat.crypto import payloads
+from e2echat.crypto.payloads import MAX_RANGES, Numbered, Receipt, Route, TextMessage, payload_hash
+from e2echat.crypto.prekeys import PrekeyBundle
+from e2echat.crypto.session import Session
+from e2echat.store.rows import ContactRow, MessageRow, OutboxRow, SessionRow
+from e2echat.wire.frames import ENVELOPE_ID_SIZE
+from e2echat.wire.relay_messages import Bundle, Refusal
+
+FIRST_RETRY = 10_000
+LAST_RETRY = 3_600_000
+"""Milliseconds until what has no receipt is sent again: doubling from the first to the last."""
+REFUSED_RETRY = 60_000
+"""Milliseconds until what the relay refused for want of room is sent again."""
+WINDOW = 64
+"""Envelopes in flight on one connection: 4 MiB of the largest, far below what a relay buffers."""
+READ_RECEIPTS = 1_000
+"""The latest messages of which a receipt says that they were shown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outbox:
+    """Everything between a text and the relay's answer."""
+
+    context: Context
+    peers: Peers
+    refusals: dict[int, Refusal] = field(default_factory=dict)
+    """Why the relay does not take a message, by its row, until it does."""
+
+    # --- numbering -------------------------------------------------------------------------------------------
+
+    def add_text(self, contact: ContactRow, text: str) -> MessageRow:
+        """Number and store a text. Answering a stranger lets him in."""
+        contact = self.peers.let_in(contact)
+        self.tell_route(contact)
+        return self._number(
+            contact.id,
+            lambda message_id, seq, prev: TextMessage(*self._head(contact, message_id, seq, prev), text),
+        )
+
+    def tell_route(self, contact: ContactRow) -> None:
+        """Give a contact who opened a session our own route, once a session."""
+        route = self.context.own.route(self.context.records)
+        if contact.standing != "contact" or contact.route_told or contact.key_changed or route is None:
+            return
+        sessions = self._sessions(contact)
+        if not sessions:
+            return
+        proof = None
+        if contact.authenticator is not None:
+            proof = Session.from_bytes(self._best(sessions).state).reply_proof(contact.authenticator)
+        self.peers.save(replace(contact, route_told=True))
+        self._number(
+            contact.id,
+            lambda message_id, seq, prev: Route(
+                *self._head(contact, message_id, seq, prev),
+                route.address,
+                route.mailbox,
+                route.capability,
+                proof,
+            ),
+        )
+
+    def _head(
+        self, contact: ContactRow, message_id: bytes, seq: int, prev: bytes
+    ) -> tuple[bytes, bytes, int, bytes, int]:
+        return message_id, self.context.own.conversation(contact), seq, prev, self.context.now
+
+    def _number(self, contact_id: int, build: Callable[[bytes, int, bytes], Numbered]) -> MessageRow:
+        records = self.context.records
+        contact = records.contact(contact_id)
+        payload = build(self.context.randomness.octets(16), contact.sequence + 1, contact.previous_hash)
+        plaintext = payloads.encode(payload)
+        row = MessageRow(
+            id=0,
+            contact=contact.id,
+            outgoing=True,
+            message_id=payload.id,
+            seq=payload.seq,
+            kind=payload.KIND,
+            text=payload.text if isinstance(payload, TextMessage) else "",
+            sent_at=payload.sent_at,
+            received_at=None,
+            state="queued",
+            payload=plaintext,
+            verified=contact.verified_at is not None and not contact.key_changed,
+            device_hash=self.peers.device(contact).hash,
+        )
+        self.peers.save(replace(contact, sequence=payload.seq, previous_hash=payload_hash(plaintext)))
+        return replace(row, id=records.messages.save(row))
+
+    def renumber(self, contact: ContactRow) -> None:
+        """The peer has another device: what it has not confirmed becomes a stream of its own, under the same ids."""
+        records = self.context.records
+        device_hash = self.peers.device(contact).hash
+        seq, previous = 0, payloads.NO_PREVIOUS
+        for row in records.unsettled_messages(contact.id):
+            payload = payloads.decode(row.payload or b"")
+            if isinstance(payload, Numbered):
+                seq += 1
+                payload = replace(payload, seq=seq, prev=previous)
+                plaintext = payloads.encode(payload)
+                previous = payload_hash(plaintext)
+                records.messages.save(replace(row, seq=seq, payload=plaintext, device_hash=device_hash))
+        self.peers.save(replace(contact, sequence=seq, previous_hash=previous))
+
+    # --- sealing ---------------------------------------------------------------------------------------------
+
+    def seal(self) -> list[ContactRow]:
+        """Seal what waits, receipts too; the contacts who need a session first."""
+        records = self.context.records
+        need_session = []
+        owed = {contact.id for contact in records.contacts_owed_receipts(self.context.now)}
+        for contact_id in sorted({*records.contacts_with_unsealed(), *owed}):
+            contact = records.contact(contact_id)
+            if contact.standing == "blocked" or contact.key_changed:
+                if contact_id in owed:
+                    self.peers.save(replace(contact, receipt_due=None))
+                continue
+            self.tell_route(contact)
+            sessions = self._sessions(contact)
+            if sessions:
+                self._seal_for(
+                    records.contact(contact_id), self._best(sessions), with_receipt=contact_id in owed
+                )
+            else:
+                need_session.append(contact)
+        return need_session
+
+    def _seal_for(self, contact: ContactRow, row: SessionRow, *, with_receipt: bool) -> None:
+        records, now = self.context.records, self.context.now
+        session = Session.from_bytes(row.state)
+        for message in records.unsealed_messages(contact.id):
+            if message.payload is not None:
+                session = self._enclose(contact, session, message.payload, message.id)
+        if with_receipt:
+            self.peers.save(replace(contact, receipt_due=None))
+            session = self._enclose(contact, session, payloads.encode(self._receipt(contact)), None)
+        records.sessions.save(replace(row, used_at=now, state=session.to_bytes()))
+
+    def _enclose(
+        self, contact: ContactRow, session: Session, plaintext: bytes, message: int | None
+    ) -> Session:
+        context = self.context
+        session, envelope = session.encrypt(plaintext, context.now // 1000, context.randomness)
+        envelope_id = context.randomness.octets(ENVELOPE_ID_SIZE)
+        context.records.add_envelope(contact.id, message, envelope_id, envelope, context.now)
+        return session
+
+    def _receipt(self, contact: ContactRow) -> Receipt:
+        records = self.context.records
+        device_hash = self.peers.device(contact).hash
+        stream = records.stream(contact.id, device_hash)
+        held = [row.seq for row in records.held_of(contact.id, device_hash)]
+        shown = records.shown_sequences(contact.id, device_hash, READ_RECEIPTS)
+        return Receipt(
+            self.context.own.conversation(contact),
+            streams.flat(streams.received(stream, held), MAX_RANGES),
+            streams.flat(streams.ranges_of(shown)[-MAX_RANGES:], MAX_RANGES),
+        )
+
+    # --- sessions --------------------------------------------------------------------------------------------
+
+    def _sessions(self, contact: ContactRow) -> list[SessionRow]:
+        device_hash = self.peers.device(contact).hash
+        return [row for row in self.context.records.sessions_of(contact.id) if row.device_hash == device_hash]
+
+    def _best(self, sessions: list[SessionRow]) -> SessionRow:
+        """The one to send on: confirmed before not, then the highest generation, then the lowest sid."""
+        confirmed = [row for row in sessions if row.confirmed] or sessions
+        newest = max(row.generation for row in confirmed)
+        return min((row for row in confirmed if row.generation == newest), key=lambda row: row.sid)
+
+    def initiate(self, contact: ContactRow, answer: Bundle) -> None:
+        """Open a session with the bundle that the relay gave out for ``contact``.
+
+        Raises:
+            HandshakeError: the bundle is not usable.
+            KeyChangedError: it has an outdated device certificate.
+        """
+        context = self.context
+        route = context.own.route(context.records)
+        if answer.signed is None or route is None or self._sessions(contact):
+            return
+        bundle = PrekeyBundle.parse(
+            answer.identity, answer.device, answer.signed, answer.one_time, context.now // 1000
+        )
+        if not self.peers.meet(contact, bundle.identity, bundle.device):
+            return
+        generation = max(contact.generation + 1, context.now // 1000)
+        known = [ca for ca in (contact.authenticator, contact.previous_authenticator) if ca is not None]
+        session = Session.initiate(
+            context.own.device,
+            bundle,
+            route,
+            generation=generation,
+            authenticators=known,
+            now=context.now // 1000,
+            randomness=context.randomness,
+        )
+        keep_session(context.records, contact.id, session, None, context.now)
+        self.peers.save(replace(contact, generation=generation, route_told=True))
+        self.knock(context.records.contact(contact.id), answer)
+
+    def knock(self, contact: ContactRow, answer: Bundle) -> None:
+        """Use the bundle's knock token where nothing better is known."""
+        if contact.capability is None or contact.knock or contact.mailbox != answer.mailbox:
+            self.peers.save(replace(contact, mailbox=answer.mailbox, capability=answer.knock, knock=True))
+
+    # --- submitting ------------------------------------------------------------------------------------------
+
+    def submit(self, contact: ContactRow, dialogue: SendingDialogue) -> bool:
+        """Submit what is due for a contact, as far as the window and open channels allow, in order.
+
+        Returns:
+            False when it takes a knock token first.
+        """
+        records, now = self.context.records, self.context.now
+        if contact.mailbox is None or contact.capability is None:
+            return False
+        for row in records.outbox_of(contact.id, now):
+            if dialogue.in_flight(row.envelope_id):
+                records.postpone(row.envelope_id, now + FIRST_RETRY, accepted=row.accepted)
+                continue
+            if dialogue.flying >= WINDOW:
+                break
+            channel = dialogue.channel(contact.mailbox, contact.capability, repeat=row.attempts > 0)
+            if channel is None:
+                break
+            records.note_attempt(row, now + self._retry(row))
+            dialogue.submit(channel, row.envelope_id, row.envelope)
+        return True
+
+    def _retry(self, row: OutboxRow) -> int:
+        return min(FIRST_RETRY << min(row.attempts, 16), LAST_RETRY)
+
+    def settled(self, envelope_id: bytes, reason: Refusal | None) -> None:
+        """The relay answered a submission."""
+        records = self.context.records
+        row = records.outbox_entry(envelope_id)
+        if row is None:
+            return
+        if reason is not None:
+            self._refused(row, reason)
+        elif row.message is None:
+            records.drop_envelope(envelope_id)
+        else:
+            records.postpone(envelope_id, row.due_at, accepted=True)
+            self.refusals.pop(row.message, None)
+            self._stored(row.message)
+
+    def _stored(self, message_id: int) -> None:
+        message = self.context.records.messages.one("WHERE id = ?", message_id)
+        if message is None or message.state != "queued":
+            return
+        message = replace(message, state="stored")
+        self.context.records.messages.save(message)
+        if message.kind == TextMessage.KIND:
+            contact = self.context.records.contact(message.contact)
+            self.context.tell(StateChanged(self.context.message(message, contact)))
+
+    def _refused(self, row: OutboxRow, reason: Refusal) -> None:
+        records = self.context.records
+        contact = records.contact(row.contact)
+        if reason is Refusal.LIMIT and contact.knock:
+            self.peers.save(replace(contact, capability=None))
+        records.postpone(row.envelope_id, self.context.now + REFUSED_RETRY, accepted=False)
+        if row.message is not None:
+            self.refusals[row.message] = reason
+            self.context.tell(Problem(f"the relay does not take a message now: {reason.name.lower()}"))
+
+    def connected(self, contacts: list[int]) -> None:
+        """A new connection to these contacts' relay: what has no receipt goes once more."""
+        records = self.context.records
+        for contact in contacts:
+            confirmed = any(row.confirmed for row in records.sessions_of(contact))
+            records.make_due(contact, self.context.now, accepted=confirmed)

@@ -1,0 +1,106 @@
+"""Contacts: how they come about, whom we let in, and what happens when a key changes. docs/spec/sessions.md."""
+
+from dataclasses import dataclass, replace
+
+from e2echat.client.context import Context
+from e2echat.client.events import KeyChanged, NewStranger
+from e2echat.crypto.keys import Device, Identity
+from e2echat.crypto.session import ReplyRoute
+from e2echat.errors import KeyChangedError
+from e2echat.store.rows import ContactRow
+from e2echat.wire.address import RelayAddress
+
+
+@dataclass(frozen=True, slots=True)
+class Peers:
+    """The contacts' rows and the rules for changing them."""
+
+    context: Context
+
+    def add(self, address: RelayAddress, identity: Identity, device: Device, standing: str) -> ContactRow:
+        """Somebody new; the keys seen first are the ones expected from now on."""
+        row = ContactRow(
+            id=0,
+            relay_key=address.key,
+            name=identity.name,
+            address=str(address),
+            identity=identity.raw,
+            device=device.raw,
+            standing=standing,
+        )
+        row = self.context.records.add_contact(row)
+        if standing == "stranger":
+            self.context.tell(NewStranger(self.context.peer_name(row)))
+        return row
+
+    def save(self, row: ContactRow) -> ContactRow:
+        """Keep a changed row."""
+        self.context.records.contacts.save(row)
+        return row
+
+    def identity(self, row: ContactRow) -> Identity:
+        """The identity record in force."""
+        return Identity.parse(row.identity)
+
+    def device(self, row: ContactRow) -> Device:
+        """The device certificate in force."""
+        return Device.parse(row.device, self.identity(row))
+
+    def meet(self, row: ContactRow, identity: Identity, device: Device) -> bool:
+        """Whether these are the contact's keys; others are noted as a change and told.
+
+        Raises:
+            KeyChangedError: a certificate older than one that the same identity has shown.
+        """
+        if (identity.raw, device.raw) == (row.identity, row.device):
+            return True
+        if identity.raw == row.identity and device.epoch < self.device(row).epoch:
+            raise KeyChangedError("an outdated device certificate")
+        if (identity.raw, device.raw) != (row.changed_identity, row.changed_device):
+            self.save(replace(row, changed_identity=identity.raw, changed_device=device.raw))
+            self.context.tell(KeyChanged(self.context.peer_name(row), row.verified_at is not None))
+        return False
+
+    def reach(self, row: ContactRow, route: ReplyRoute) -> ContactRow:
+        """Note where a contact says to be reached; a relay with another key is another contact, and ignored."""
+        address = RelayAddress.parse(route.address)
+        if address.key != row.relay_key:
+            return row
+        return self.save(
+            replace(
+                row, address=str(address), mailbox=route.mailbox, capability=route.capability, knock=False
+            )
+        )
+
+    def let_in(self, row: ContactRow) -> ContactRow:
+        """A stranger becomes a contact: from now on there are receipts, and our own capability."""
+        if row.standing != "stranger":
+            return row
+        return self.save(replace(row, standing="contact", route_told=False, receipt_due=self.context.now))
+
+    def accept(self, row: ContactRow) -> ContactRow:
+        """Let a stranger in; or take changed keys as the ones expected from now on, unverified.
+
+        What was sealed for the old keys is sealed anew, under the same message ids.
+        """
+        row = self.let_in(row)
+        if row.changed_identity is None or row.changed_device is None:
+            return row
+        records = self.context.records
+        records.drop_outbox(row.id)
+        same_person = row.changed_identity == row.identity
+        return self.save(
+            replace(
+                row,
+                identity=row.changed_identity,
+                device=row.changed_device,
+                changed_identity=None,
+                changed_device=None,
+                verified_at=row.verified_at if same_person else None,
+                mailbox=None,
+                capability=None,
+                knock=False,
+                route_told=False,
+                receipt_due=self.context.now,
+            )
+        )

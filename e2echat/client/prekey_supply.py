@@ -1,0 +1,95 @@
+"""Keeping the relay supplied with prekeys of ours. docs/spec/prekeys.md, "Supply"."""
+
+from dataclasses import dataclass, field
+
+from e2echat.client.context import Context
+from e2echat.client.mailbox_dialogue import MailboxDialogue
+from e2echat.crypto.prekeys import RENEWAL, PrekeyKind, PrekeySecret
+from e2echat.store.rows import PrekeyRow
+from e2echat.wire.relay_messages import ONE_TIME_BATCH
+
+SUPPLY = 100
+"""One-time prekeys at the relay after a replenishment."""
+REPLENISH_BELOW = 25
+KEEP_SUPERSEDED = 30 * 86_400_000
+"""Milliseconds for which a superseded prekey's secrets still open what was on its way."""
+KEEP_ONE_TIME = 90 * 86_400_000
+"""Milliseconds after which a one-time prekey that nobody used can no longer be valid anywhere."""
+
+
+@dataclass(slots=True)
+class PrekeySupply:
+    """Makes prekeys and uploads them, a batch at a time. ``left``: one-time prekeys at the relay, once known."""
+
+    context: Context
+    left: int | None = None
+    _uploading: list[int] = field(default_factory=list)
+
+    def signed_in(self, one_time_left: int) -> None:
+        """The relay told how many one-time prekeys it has left."""
+        self.left = one_time_left
+        self._uploading.clear()
+
+    def upload(self, dialogue: MailboxDialogue) -> None:
+        """Renew and replenish what is due, unless an upload is under way."""
+        if dialogue.publishing or self.left is None:
+            return
+        records, now = self.context.records, self.context.now
+        self._renew_signed()
+        if self.left < REPLENISH_BELOW:
+            have = len(records.unpublished_prekeys(PrekeyKind.ONE_TIME))
+            for _ in range(SUPPLY - self.left - have):
+                self._make(PrekeyKind.ONE_TIME)
+        signed = records.unpublished_prekeys(PrekeyKind.SIGNED)
+        one_time = records.unpublished_prekeys(PrekeyKind.ONE_TIME)[:ONE_TIME_BATCH]
+        if signed or one_time:
+            self._uploading = [row.id for row in (*signed, *one_time)]
+            dialogue.publish(signed[-1].record if signed else None, [row.record for row in one_time])
+            self.left += len(one_time)
+        records.prekeys.delete("WHERE superseded_at < ?", now - KEEP_SUPERSEDED)
+        one_time_kind = int(PrekeyKind.ONE_TIME)
+        records.prekeys.delete("WHERE kind = ? AND made_at < ?", one_time_kind, now - KEEP_ONE_TIME)
+
+    def uploaded(self) -> None:
+        """The relay has the last upload, durably."""
+        for prekey_id in self._uploading:
+            self.context.records.prekeys.update("published = 1 WHERE id = ?", prekey_id)
+        self._uploading.clear()
+
+    def forgotten(self) -> None:
+        """The relay knew nothing of us: it needs the signed prekey again."""
+        self.context.records.prekeys.update("published = 0 WHERE kind = ?", int(PrekeyKind.SIGNED))
+
+    def _renew_signed(self) -> None:
+        records, now = self.context.records, self.context.now
+        current = records.prekeys.one(
+            "WHERE kind = ? AND superseded_at IS NULL ORDER BY id DESC", int(PrekeyKind.SIGNED)
+        )
+        if current is not None and now < current.made_at + RENEWAL * 1000:
+            return
+        if current is not None:
+            records.prekeys.update("superseded_at = ? WHERE id = ?", now, current.id)
+        self._make(PrekeyKind.SIGNED)
+
+    def _make(self, kind: PrekeyKind) -> None:
+        own, records, now = self.context.own, self.context.records, self.context.now
+        secret = PrekeySecret.generate(
+            own.key,
+            own.identity,
+            own.device.device,
+            kind,
+            records.next_prekey_id(),
+            now // 1000,
+            self.context.randomness,
+        )
+        row = PrekeyRow(
+            secret.prekey.prekey_id,
+            int(kind),
+            secret.prekey.raw,
+            secret.dh.secret,
+            secret.kem_seed,
+            now,
+            published=False,
+            superseded_at=None,
+        )
+        records.prekeys.save(row)

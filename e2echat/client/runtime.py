@@ -1,0 +1,183 @@
+"""One engine, its records and its links under one lock, and a thread that watches the clock.
+
+A step is one transaction. Its effects are carried out after the commit and before the lock is let go, so that
+what leaves is in the order of the steps; nothing in them blocks.
+"""
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from typing import TypeVar
+
+from e2echat.client.effects import Drop, Effect, Send, Tell, Up, Want
+from e2echat.client.engine import MAILBOX, Engine
+from e2echat.client.events import AllIn, Disconnected, Event
+from e2echat.client.link import Link
+from e2echat.errors import E2EChatError, StorageError
+from e2echat.store.records import Records
+from e2echat.wire.address import RelayAddress
+
+MAX_EVENTS = 4096
+"""Events kept for a face that does not look; messages themselves are in the history, unshown."""
+
+Result = TypeVar("Result")
+
+
+def unix_milliseconds() -> int:
+    """The wall clock."""
+    return time.time_ns() // 1_000_000
+
+
+class Runtime:
+    """Runs an engine. Implements ``LinkListener`` for its links."""
+
+    def __init__(self, engine: Engine, records: Records, address: RelayAddress) -> None:
+        self.engine = engine
+        self.records = records
+        self.failures: dict[str, E2EChatError] = {}
+        """Why each link is down, by its name; a link that is up has no entry."""
+        self.all_in = False
+        """Whether everything that waited at the relay at sign-in has been taken in."""
+        self._address = address
+        self._changed = threading.Condition(threading.RLock())
+        self._events: deque[Event] = deque(maxlen=MAX_EVENTS)
+        self._links: dict[str, Link] = {}
+        self._names: dict[Link, str] = {}
+        self._closed = False
+        self._clock = threading.Thread(target=self._watch_clock, name="e2echat-clock", daemon=True)
+
+    # --- what the account calls ----------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Connect, and stay connected."""
+        with self._changed:
+            self._connect(MAILBOX, self._address)
+            self._connect(str(self._address), self._address)
+        self._clock.start()
+
+    @property
+    def started(self) -> bool:
+        """Whether it connects at all."""
+        return bool(self._links)
+
+    def step(self, action: Callable[[], Result]) -> Result:
+        """Run ``action`` on the engine as one step.
+
+        Raises:
+            StorageError: the disk did not take it; nothing of it happened.
+        """
+        with self._changed:
+            self.engine.begin(unix_milliseconds())
+            try:
+                with self.records.transaction():
+                    result = action()
+                    effects = self.engine.finish()
+            except StorageError:
+                self._carry_out(self.engine.abandon())
+                raise
+            self._carry_out(effects)
+            self._changed.notify_all()
+            return result
+
+    def look(self, question: Callable[[], Result]) -> Result:
+        """Ask the records or the engine something, between steps."""
+        with self._changed:
+            return question()
+
+    def wait(self, question: Callable[[], Result | None], timeout: float) -> Result | None:
+        """The first answer that is not None; None when there is none within ``timeout`` seconds."""
+        deadline = time.monotonic() + timeout
+        with self._changed:
+            while (answer := question()) is None:
+                left = deadline - time.monotonic()
+                if left <= 0 or self._closed:
+                    return None
+                self._changed.wait(left)
+            return answer
+
+    def next_event(self, timeout: float | None) -> Event | None:
+        """The oldest event that no face has taken; None when there is none in time, or after ``close``."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._events or self._closed, timeout)
+            return self._events.popleft() if self._events else None
+
+    def close(self, flush: float) -> None:
+        """Stop: links flushed for at most ``flush`` seconds, threads ended."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+            links = list(self._links.values())
+        for link in links:
+            link.close(flush=flush)
+        if self._clock.ident is not None:
+            self._clock.join()
+
+    # --- LinkListener ------------------------------------------------------------------------------------------------
+
+    def link_up(self, link: Link, certificate_hash: bytes) -> None:
+        """See ``LinkListener``."""
+        name = self._names[link]
+        self._reported(lambda: self.engine.link_up(name, certificate_hash))
+
+    def link_frames(self, link: Link, frames: list[tuple[int, bytes]]) -> None:
+        """See ``LinkListener``."""
+        name = self._names[link]
+        self._reported(lambda: self.engine.link_frames(name, frames))
+
+    def link_down(self, link: Link, error: E2EChatError) -> None:
+        """See ``LinkListener``."""
+        name = self._names[link]
+        with self._changed:
+            # The reason for which the engine dropped a connection says more than that it is gone.
+            self.failures.setdefault(name, error)
+        self._reported(lambda: self.engine.link_down(name, str(error)))
+
+    # --- inside ----------------------------------------------------------------------------------------------------
+
+    def _reported(self, action: Callable[[], None]) -> None:
+        """A step that no caller waits for: a failing disk is kept as the reason for being disconnected."""
+        with suppress(StorageError), self._changed:
+            if not self._closed:
+                self.step(action)
+
+    def _carry_out(self, effects: list[Effect]) -> None:
+        for effect in effects:
+            match effect:
+                case Send(name, data):
+                    self._links[name].send(data)
+                case Drop(name, error):
+                    self.failures[name] = error
+                    self._links[name].drop(retry=True)
+                    if name == MAILBOX:
+                        self._tell(Disconnected(str(error)))
+                case Up(name):
+                    self.failures.pop(name, None)
+                case Want(address):
+                    if self.started and address not in self._links:
+                        self._connect(address, RelayAddress.parse(address))
+                case Tell(event):
+                    self._tell(event)
+
+    def _tell(self, event: Event) -> None:
+        if isinstance(event, AllIn | Disconnected):
+            self.all_in = isinstance(event, AllIn)
+        self._events.append(event)
+
+    def _connect(self, name: str, address: RelayAddress) -> None:
+        link = Link(address, self)
+        self._links[name] = link
+        self._names[link] = name
+        link.start()
+
+    def _watch_clock(self) -> None:
+        """Wake the engine when something is due."""
+        with self._changed:
+            while not self._closed:
+                due = self.engine.next_due()
+                left = None if due is None else (due - unix_milliseconds()) / 1000
+                if left is None or left > 0:
+                    self._changed.wait(left)
+                else:
+                    self._reported(self.engine.tick)

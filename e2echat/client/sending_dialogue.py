@@ -1,0 +1,118 @@
+"""The anonymous connection: fetch bundles, open channels, submit envelopes; pure. docs/spec/relay.md."""
+
+from collections import deque
+from dataclasses import dataclass, field
+
+from e2echat.client.dialogue import ChannelRefused, Dialogue, Fetched, Happening, Ready, Settled, refusal
+from e2echat.errors import MalformedError
+from e2echat.wire import frames
+from e2echat.wire import relay_messages as relay
+from e2echat.wire.address import RelayAddress
+from e2echat.wire.frames import Tag
+from e2echat.wire.relay_messages import Refusal
+from e2echat.wire.schema import Message
+
+
+@dataclass(slots=True)
+class _Channel:
+    mailbox: bytes
+    repeat: bool
+    settled: int = 0
+    refused: dict[int, Refusal] = field(default_factory=dict)
+    in_flight: deque[bytes] = field(default_factory=deque)
+
+
+class SendingDialogue(Dialogue):
+    """The anonymous connection: fetch bundles, open channels, submit envelopes."""
+
+    def __init__(self, address: RelayAddress, certificate_hash: bytes) -> None:
+        super().__init__(address, certificate_hash)
+        self.ready = False
+        self._fetches: dict[int, tuple[str, bool]] = {}
+        self._opening: dict[int, tuple[bytes, bool]] = {}
+        self._channels: dict[int, _Channel] = {}
+        self._by_mailbox: dict[tuple[bytes, bool], int] = {}
+        self._flying: set[bytes] = set()
+
+    def begin(self) -> list[Happening]:
+        """Nothing to prove: the connection is ready."""
+        self.ready = True
+        return [Ready()]
+
+    def fetch(self, name: str, *, prekeys: bool) -> None:
+        """Ask for somebody's bundle, unless that is under way."""
+        if (name, prekeys) not in self._fetches.values():
+            request = self.next_request()
+            self._fetches[request] = (name, prekeys)
+            self.say(relay.Fetch(request, name, prekeys))
+
+    def channel(self, mailbox: bytes, capability: bytes, *, repeat: bool) -> int | None:
+        """The channel to a mailbox; None while it is being opened."""
+        key = (mailbox, repeat)
+        if key not in self._by_mailbox and key not in self._opening.values():
+            request = self.next_request()
+            self._opening[request] = key
+            self.say(relay.Open(request, mailbox, capability, repeat))
+        return self._by_mailbox.get(key)
+
+    def submit(self, channel: int, envelope_id: bytes, envelope: bytes) -> None:
+        """Send an envelope."""
+        self._channels[channel].in_flight.append(envelope_id)
+        self._flying.add(envelope_id)
+        self.outgoing.append(frames.submission(channel, envelope_id, envelope))
+
+    def in_flight(self, envelope_id: bytes) -> bool:
+        """Whether an envelope was submitted here and not settled yet."""
+        return envelope_id in self._flying
+
+    @property
+    def flying(self) -> int:
+        """How many envelopes were submitted here and not settled yet."""
+        return len(self._flying)
+
+    def answer(self, message: Message) -> list[Happening]:
+        """See ``Dialogue``."""
+        match message:
+            case relay.Bundle(request) if request in self._fetches:
+                return [Fetched(*self._fetches.pop(request), message)]
+            case relay.Refused(request, reason) if request in self._fetches:
+                return [Fetched(*self._fetches.pop(request), refusal(reason))]
+            case relay.Opened(request, number) if request in self._opening and number not in self._channels:
+                mailbox, repeat = self._opening.pop(request)
+                self._channels[number] = _Channel(mailbox, repeat)
+                self._by_mailbox[mailbox, repeat] = number
+                return []
+            case relay.Refused(request, reason) if request in self._opening:
+                return [ChannelRefused(self._opening.pop(request)[0], refusal(reason))]
+        raise MalformedError("an answer to nothing that was asked")
+
+    def other(self, tag: int, body: bytes) -> list[Happening]:
+        """See ``Dialogue``."""
+        if tag == Tag.ACCEPTED:
+            number, count = frames.parse_channel_count(body)
+            return self._settle(self._channel(number), count)
+        if tag == Tag.REFUSED:
+            number, index, reason = frames.parse_refusal(body)
+            channel = self._channel(number)
+            if not channel.settled <= index < channel.settled + len(channel.in_flight):
+                raise MalformedError("a refusal of nothing that was submitted")
+            channel.refused[index] = refusal(reason)
+            return []
+        raise MalformedError("a frame that does not belong on this connection")
+
+    def _channel(self, number: int) -> _Channel:
+        channel = self._channels.get(number)
+        if channel is None:
+            raise MalformedError("a channel that is not open")
+        return channel
+
+    def _settle(self, channel: _Channel, count: int) -> list[Happening]:
+        if not channel.settled <= count <= channel.settled + len(channel.in_flight):
+            raise MalformedError("more accepted than submitted")
+        happenings: list[Happening] = []
+        while channel.settled < count:
+            envelope_id = channel.in_flight.popleft()
+            self._flying.discard(envelope_id)
+            happenings.append(Settled(envelope_id, channel.refused.pop(channel.settled, None)))
+            channel.settled += 1
+        return happenings
