@@ -31,8 +31,9 @@ from e2echat.crypto.padding import (
 from e2echat.crypto.prekeys import PrekeyBundle
 from e2echat.crypto.primitives import BOX_OVERHEAD, H, K, Randomness
 from e2echat.crypto.ratchet import Ratchet
-from e2echat.crypto.saved import STORED_FORM, SavedSession, dump_ratchet, load_ratchet
+from e2echat.crypto.saved import STORED_FORM, SavedSession, load_ratchet, save_ratchet
 from e2echat.errors import CryptoError, DecryptionError, HandshakeError, MalformedError
+from e2echat.wire.codec import decode_map, encode
 
 __all__ = [
     "INITIAL",
@@ -235,20 +236,22 @@ class Session:
 
     def to_bytes(self) -> bytes:
         """All of it, secrets included, for the client's encrypted database."""
-        return SavedSession(
-            STORED_FORM,
-            self.peer.raw,
-            self.peer_device.raw,
-            self.sid,
-            self.generation,
-            self.initiator,
-            self.created_at,
-            self.one_time,
-            self.th,
-            self.preamble,
-            self.preamble_hash,
-            dump_ratchet(self.ratchet),
-        ).to_bytes()
+        return encode(
+            {
+                "version": STORED_FORM,
+                "peer": self.peer.raw,
+                "peer_device": self.peer_device.raw,
+                "sid": self.sid,
+                "generation": self.generation,
+                "initiator": self.initiator,
+                "created_at": self.created_at,
+                "one_time": self.one_time,
+                "th": self.th,
+                "preamble": self.preamble,
+                "preamble_hash": self.preamble_hash,
+                "ratchet": save_ratchet(self.ratchet),
+            }
+        )
 
     @classmethod
     def from_bytes(cls, raw: bytes) -> Self:
@@ -257,7 +260,7 @@ class Session:
         Raises:
             MalformedError: another form, or damaged.
         """
-        saved = SavedSession.from_bytes(raw)
+        saved = SavedSession.from_map(decode_map(raw))
         if saved.version != STORED_FORM:
             raise MalformedError("a session stored by another version")
         try:
