@@ -1,6 +1,6 @@
 """What a step of the engine asks for, once its transaction is committed."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from e2echat.client.events import Event
@@ -12,7 +12,7 @@ class Send:
     """Bytes for a link."""
 
     link: str
-    data: bytes
+    data: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """What every face consumes: values to show and events that happened. Foreign text in them is exact, not sanitised."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
 from typing import TypeAlias
@@ -28,7 +28,7 @@ class Message:
     id: str
     peer: str
     direction: str
-    text: str
+    text: str = field(repr=False)
     sent_at: datetime
     received_at: datetime | None
     state: MessageState

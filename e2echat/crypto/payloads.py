@@ -5,7 +5,7 @@ gaps and duplicates are judged by these, across sessions. *Signals* (receipts) c
 receipted, and losing one costs a repetition, not a message.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, ClassVar, TypeAlias
 
 from e2echat.crypto.primitives import H
@@ -43,7 +43,7 @@ class TextMessage(Numbered):
     """What a person wrote."""
 
     KIND: ClassVar[str] = "text"
-    text: Annotated[str, Text(MAX_TEXT)]
+    text: Annotated[str, Text(MAX_TEXT)] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class Route(Numbered):
     KIND: ClassVar[str] = "route"
     address: Annotated[str, Text(MAX_ADDRESS)]
     mailbox: Annotated[bytes, Octets(16)]
-    capability: Annotated[bytes, Octets(32)]
+    capability: Annotated[bytes, Octets(32)] = field(repr=False)
     proof: Annotated[bytes | None, Maybe(Octets(32))]
 
 
