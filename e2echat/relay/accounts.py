@@ -1,0 +1,66 @@
+"""Accounts and prekeys in the relay's database: what the directory decides, kept."""
+
+from collections.abc import Iterator
+
+from e2echat.relay.database import Database
+from e2echat.relay.work import Account, SaveAccount, SavePrekeys, TakePrekey
+
+
+class Accounts:
+    """In the same database, and so in the same transactions, as the mailboxes."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def all(self) -> Iterator[tuple[Account, bytes | None, list[int]]]:
+        """Every account, its signed prekey, and the ids of its one-time prekeys: read once, at the start."""
+        query = "SELECT mailbox, name, identity, device, claim, capability_hash, signed FROM account"
+        for mailbox, name, identity, device, claim, capability_hash, signed in self._database.rows(query):
+            one_time = self._database.rows(
+                "SELECT prekey_id FROM one_time WHERE mailbox = ? ORDER BY prekey_id", (mailbox,)
+            )
+            account = Account(name, mailbox, identity, device, claim, capability_hash)
+            yield account, signed, [prekey_id for (prekey_id,) in one_time]
+
+    def save(self, request: SaveAccount) -> None:
+        """Keep an account, new or changed."""
+        account = request.account
+        self._database.change(
+            """
+            INSERT INTO account (mailbox, name, identity, device, claim, capability_hash)
+            VALUES (?, ?, ?, ?, ?, ?)
+            ON CONFLICT (mailbox) DO UPDATE SET identity = excluded.identity, device = excluded.device,
+                claim = excluded.claim, capability_hash = excluded.capability_hash
+            """,
+            (
+                account.mailbox,
+                account.name,
+                account.identity,
+                account.device,
+                account.claim,
+                account.capability_hash,
+            ),
+        )
+        if request.new_device:
+            self._database.change("DELETE FROM one_time WHERE mailbox = ?", (account.mailbox,))
+            self._database.change("UPDATE account SET signed = NULL WHERE mailbox = ?", (account.mailbox,))
+
+    def publish(self, request: SavePrekeys) -> None:
+        """Keep prekeys."""
+        if request.signed is not None:
+            self._database.change(
+                "UPDATE account SET signed = ? WHERE mailbox = ?", (request.signed, request.mailbox)
+            )
+        for prekey_id, record in request.one_time:
+            self._database.change(
+                "INSERT OR REPLACE INTO one_time VALUES (?, ?, ?)", (request.mailbox, prekey_id, record)
+            )
+
+    def take(self, request: TakePrekey) -> bytes | None:
+        """Remove a one-time prekey; gives its record."""
+        key = (request.mailbox, request.prekey_id)
+        found = list(
+            self._database.rows("SELECT record FROM one_time WHERE mailbox = ? AND prekey_id = ?", key)
+        )
+        self._database.change("DELETE FROM one_time WHERE mailbox = ? AND prekey_id = ?", key)
+        return found[0][0] if found and isinstance(found[0][0], bytes) else None

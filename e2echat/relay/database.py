@@ -1,0 +1,112 @@
+"""The relay's SQLite database: opening it, its tables, and one place where its errors become ours."""
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from e2echat.errors import StorageError
+
+SCHEMA = 1
+_TABLES = """
+CREATE TABLE account (
+    mailbox BLOB PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE,
+    identity BLOB NOT NULL,
+    device BLOB NOT NULL,
+    claim BLOB NOT NULL,
+    capability_hash BLOB NOT NULL,
+    signed BLOB
+) STRICT, WITHOUT ROWID;
+CREATE TABLE one_time (
+    mailbox BLOB NOT NULL,
+    prekey_id INTEGER NOT NULL,
+    record BLOB NOT NULL,
+    PRIMARY KEY (mailbox, prekey_id)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE segment (
+    number INTEGER PRIMARY KEY,
+    mailbox BLOB NOT NULL,
+    created INTEGER NOT NULL,
+    ids BLOB NOT NULL,
+    size INTEGER NOT NULL,
+    done INTEGER NOT NULL,
+    body BLOB NOT NULL
+) STRICT;
+"""
+
+
+class Database:
+    """One connection. Whoever opens it may hand it to another thread, but only one at a time may use it."""
+
+    def __init__(self, path: Path) -> None:
+        """Open or make the database; ``path`` must exist, so that its modes were chosen with care.
+
+        Raises:
+            StorageError: it is no database of this relay's, a newer one, in use, or the disk fails.
+        """
+        try:
+            self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        except sqlite3.Error as error:
+            raise StorageError("the relay's database does not open") from error
+        try:
+            self._prepare()
+        except sqlite3.Error as error:
+            self._connection.close()
+            raise StorageError(f"the relay's database does not open: {error}") from error
+        except StorageError:
+            self._connection.close()
+            raise
+
+    def _prepare(self) -> None:
+        execute = self._connection.execute
+        execute("PRAGMA locking_mode = EXCLUSIVE")
+        execute("PRAGMA journal_mode = WAL")
+        # FULL syncs the log at every commit: what was accepted survives a loss of power.
+        execute("PRAGMA synchronous = FULL")
+        execute("PRAGMA secure_delete = ON")
+        # The log then grows to this many pages of 4 KiB before its content moves to the file proper.
+        execute("PRAGMA wal_autocheckpoint = 4000")
+        (version,) = execute("PRAGMA user_version").fetchone()
+        if version > SCHEMA:
+            raise StorageError("the relay's database was written by a newer e2echat")
+        if version == 0:
+            self._connection.executescript(
+                f"BEGIN IMMEDIATE; {_TABLES} PRAGMA user_version = {SCHEMA}; COMMIT;"
+            )
+
+    def rows(self, query: str, values: Sequence[Any] = ()) -> Iterator[tuple[Any, ...]]:
+        """What a query finds."""
+        try:
+            yield from self._connection.execute(query, values)
+        except sqlite3.Error as error:
+            raise StorageError(f"the relay's database cannot be read: {error}") from error
+
+    def change(self, statement: str, values: Sequence[Any]) -> None:
+        """Change something in the transaction that the next ``commit`` ends."""
+        try:
+            if not self._connection.in_transaction:
+                self._connection.execute("BEGIN IMMEDIATE")
+            self._connection.execute(statement, values)
+        except sqlite3.Error as error:
+            raise StorageError(f"the relay's database cannot be written: {error}") from error
+
+    def commit(self) -> None:
+        """Make durable what has changed."""
+        try:
+            if self._connection.in_transaction:
+                self._connection.execute("COMMIT")
+        except sqlite3.Error as error:
+            raise StorageError(f"the relay's database cannot be written: {error}") from error
+
+    def rollback(self) -> None:
+        """Undo what has changed since the last ``commit``."""
+        try:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+        except sqlite3.Error as error:
+            raise StorageError(f"the relay's database cannot be written: {error}") from error
+
+    def close(self) -> None:
+        """Close it; what is not committed is undone."""
+        self._connection.close()

@@ -1,0 +1,318 @@
+"""Where envelopes go: to the owner who is there, to the storage, and from the storage to the owner. No I/O.
+
+A pure state machine: what it wants done lies in ``work`` and in the output of connections. An envelope is
+settled towards its sender once it is durable or acknowledged by its recipient, never before.
+"""
+
+import math
+from collections import deque
+from collections.abc import Iterable
+from functools import partial
+from struct import Struct
+
+from e2echat.errors import MalformedError
+from e2echat.relay.connection import Channel, Connection
+from e2echat.relay.limits import Limits
+from e2echat.relay.mailbox import Mailbox, Run, Segment, frame_ends
+from e2echat.relay.work import (
+    AppendSegment,
+    DropSegment,
+    MarkSegment,
+    ReadSegments,
+    SegmentRow,
+    Work,
+    ignore,
+)
+from e2echat.wire.frames import ENVELOPE_ID_SIZE, SIZE_AND_TAG
+from e2echat.wire.relay_messages import Refusal
+
+_ID = Struct(f"{ENVELOPE_ID_SIZE}s")
+
+
+class Delivery:
+    """All mailboxes. ``now`` is in seconds of a clock that does not jump, ``today`` in unix seconds."""
+
+    def __init__(self, limits: Limits, today: int) -> None:
+        self._limits = limits
+        self.today = today
+        """Kept up by the switchboard's tick."""
+        self.mailboxes: dict[bytes, Mailbox] = {}
+        self.work: list[Work] = []
+        self.unwritten = 0
+        """Bytes on their way to the storage."""
+        self._open: list[tuple[Mailbox, Segment]] = []
+        self._next_segment = 1
+        self._watch: deque[tuple[float, Mailbox]] = deque()
+        """When to look at a mailbox's runs, in order of time."""
+
+    def restore(self, capability_hashes: Iterable[tuple[bytes, bytes]], rows: Iterable[SegmentRow]) -> None:
+        """Take in what the storage holds, once, at the start; ``rows`` by ascending number.
+
+        Rows of a mailbox that nobody owns are dropped.
+        """
+        for identifier, capability_hash in capability_hashes:
+            self.mailboxes[identifier] = Mailbox(identifier, capability_hash)
+        for row in rows:
+            self._next_segment = row.number + 1
+            mailbox = self.mailboxes.get(row.mailbox)
+            if mailbox is None:
+                self.work.append(Work(DropSegment(row.number), ignore))
+                continue
+            segment = Segment.restored(row)
+            mailbox.segments.append(segment)
+            mailbox.ungiven.append(segment)
+            mailbox.count += segment.count - segment.done
+            mailbox.size += segment.size
+
+    def submit(self, channel: Channel, data: bytes, count: int, now: float) -> None:
+        """Take in ``count`` whole frames of ``channel``, one behind the other."""
+        channel.connection.unsettled += count
+        mailbox = channel.mailbox
+        if not channel.repeat and channel.knock is None and self._give_live(channel, data, count, now):
+            channel.submitted += count
+            return
+        start = 0
+        for end in frame_ends(data):
+            one = data[start:end]
+            start = end
+            index = channel.submitted
+            channel.submitted += 1
+            if channel.knock is not None and not channel.knock.take(len(one)):
+                channel.refuse(index, Refusal.LIMIT)
+            elif channel.repeat and mailbox.holds(_ID.unpack_from(one, SIZE_AND_TAG.size)[0]):
+                mailbox.settle_behind(channel)
+            elif not self._give_live(channel, one, 1, now):
+                self._keep(channel, one, index)
+
+    def _give_live(self, channel: Channel, data: bytes, count: int, now: float) -> bool:
+        """Give envelopes to an owner who is there, has room, and misses nothing older."""
+        mailbox, limits = channel.mailbox, self._limits
+        owner = mailbox.owner
+        if (
+            owner is None
+            or mailbox.ungiven
+            or mailbox.window + len(data) > limits.window_bytes
+            or mailbox.outstanding + count > limits.window_envelopes
+        ):
+            return False
+        if not mailbox.watched:
+            mailbox.watched = True
+            self._watch.append((now + limits.write_after, mailbox))
+        mailbox.live.append(Run(channel, count, data, now))
+        mailbox.window += len(data)
+        mailbox.outstanding += count
+        owner.send(data)
+        return True
+
+    def _keep(self, channel: Channel, frame: bytes, index: int) -> None:
+        """Keep one envelope for later, or refuse it."""
+        mailbox, limits = channel.mailbox, self._limits
+        if mailbox.count >= limits.mailbox_envelopes or mailbox.size + len(frame) > limits.mailbox_bytes:
+            channel.refuse(index, Refusal.MAILBOX_FULL)
+            return
+        if mailbox.live:
+            # What the owner has been given is older, so it goes first.
+            self._write_live(mailbox)
+        self._append(mailbox, channel, frame, given=False)
+
+    def _append(self, mailbox: Mailbox, channel: Channel, frame: bytes, *, given: bool) -> None:
+        segment = mailbox.segments[-1] if mailbox.segments else None
+        if (
+            segment is None
+            or not segment.open
+            or segment.given != given
+            or segment.size + len(frame) > self._limits.segment_bytes
+        ):
+            segment = Segment(self._next_segment, self.today, given=given)
+            self._next_segment += 1
+            self._open.append((mailbox, segment))
+            mailbox.segments.append(segment)
+            if not given:
+                mailbox.ungiven.append(segment)
+        segment.ids += _ID.unpack_from(frame, SIZE_AND_TAG.size)[0]
+        segment.body.append(frame)
+        segment.count += 1
+        segment.size += len(frame)
+        mailbox.count += 1
+        mailbox.size += len(frame)
+        self.unwritten += len(frame)
+        if segment.settles and segment.settles[-1][0] is channel and not segment.settles[-1][2]:
+            segment.settles[-1] = (channel, segment.settles[-1][1] + 1, False)
+        else:
+            segment.settles.append((channel, 1, False))
+
+    def _write_live(self, mailbox: Mailbox, until: float = math.inf) -> None:
+        """What the owner was given, up to a time, and has not acknowledged goes to the storage after all.
+
+        The quota is not asked: this much may come on top of it, at most one window.
+        """
+        while mailbox.live and mailbox.live[0].arrived <= until:
+            run = mailbox.live.popleft()
+            mailbox.window -= len(run.data)
+            start = 0
+            for number, end in enumerate(frame_ends(run.data)):
+                if number >= run.done:
+                    self._append(mailbox, run.channel, run.data[start:end], given=True)
+                    mailbox.window += end - start
+                start = end
+            for channel in run.behind:
+                mailbox.settle_behind(channel)
+
+    def acknowledge(self, mailbox: Mailbox, count: int) -> None:
+        """The owner has made ``count`` more envelopes his own.
+
+        Raises:
+            MalformedError: he was not given as many.
+        """
+        if not 0 <= count <= mailbox.outstanding:
+            raise MalformedError("an acknowledgement of what was not delivered")
+        for segment in mailbox.take(count):
+            if segment.durable:
+                self._forget(segment)
+        self.pump(mailbox)
+
+    def _forget(self, segment: Segment) -> None:
+        """Tell the storage how far a durable segment is acknowledged."""
+        if segment.done == segment.count:
+            self.work.append(Work(DropSegment(segment.number), ignore))
+        elif segment.done:
+            self.work.append(Work(MarkSegment(segment.number, segment.done), ignore))
+
+    def arrive(self, mailbox: Mailbox, owner: Connection) -> None:
+        """The owner is there: give him what waits. A former connection of his must have left."""
+        mailbox.owner = owner
+        self.pump(mailbox)
+
+    def leave(self, mailbox: Mailbox) -> None:
+        """The owner's connection has ended: what he did not acknowledge is kept and will be given again."""
+        self._write_live(mailbox)
+        mailbox.owner_left()
+
+    def pump(self, mailbox: Mailbox) -> None:
+        """Give the owner what waits, as far as his window goes."""
+        owner = mailbox.owner
+        while owner and mailbox.ungiven and not mailbox.loading:
+            segment = mailbox.ungiven[0]
+            if segment.durable:
+                self._load(mailbox, owner)
+                return
+            if not self._fits(mailbox, segment.size, segment.count):
+                return
+            self._give(mailbox, owner, b"".join(segment.body))
+
+    def _fits(self, mailbox: Mailbox, size: int, count: int) -> bool:
+        """Whether the owner's window takes this much more; an empty one takes any segment."""
+        limits = self._limits
+        return not mailbox.outstanding or (
+            mailbox.window + size <= limits.window_bytes
+            and mailbox.outstanding + count <= limits.window_envelopes
+        )
+
+    def _give(self, mailbox: Mailbox, owner: Connection, body: bytes) -> None:
+        """Give the owner the next segment."""
+        segment = mailbox.ungiven.popleft()
+        segment.given = True
+        mailbox.window += segment.size
+        mailbox.outstanding += segment.count - segment.done
+        owner.send(_behind(body, segment.done))
+
+    def _load(self, mailbox: Mailbox, owner: Connection) -> None:
+        """Fetch as many of the next segments as fit into the owner's window."""
+        numbers: list[int] = []
+        size, count, limits = mailbox.window, mailbox.outstanding, self._limits
+        for segment in mailbox.ungiven:
+            size += segment.size
+            count += segment.count
+            if not segment.durable or (
+                count > segment.count and (size > limits.window_bytes or count > limits.window_envelopes)
+            ):
+                break
+            numbers.append(segment.number)
+        if numbers:
+            mailbox.loading = True
+            read = ReadSegments(tuple(numbers))
+            self.work.append(Work(read, partial(self._loaded, mailbox, owner)))
+
+    def _loaded(self, mailbox: Mailbox, owner: Connection, work: Work) -> None:
+        mailbox.loading = False
+        if mailbox.owner is owner:
+            if work.failed or not isinstance(work.result, list):
+                # Nothing is lost, but nothing can be given in order either: the owner may try again.
+                owner.close()
+                return
+            for body in work.result:
+                self._give(mailbox, owner, body)
+        self.pump(mailbox)
+
+    def take_work(self) -> list[Work]:
+        """Everything that waits for the storage, in order, as one batch."""
+        for mailbox, segment in self._open:
+            segment.open = False
+            if segment.done == segment.count:
+                self.unwritten -= segment.size
+                segment.body = []
+                continue
+            append = AppendSegment(segment.row(mailbox.identifier), b"".join(segment.body))
+            self.work.append(Work(append, partial(self._written, mailbox, segment)))
+        self._open.clear()
+        work, self.work = self.work, []
+        return work
+
+    def _written(self, mailbox: Mailbox, segment: Segment, work: Work) -> None:
+        """A segment is durable, or the storage did not take it."""
+        self.unwritten -= segment.size
+        if not work.failed:
+            segment.durable, segment.body = True, []
+            segment.settle()
+            self._forget(segment)
+            return
+        if segment.done < segment.count:
+            mailbox.count -= segment.count - segment.done
+            mailbox.size -= segment.size
+            if not segment.given:
+                mailbox.segments.remove(segment)
+                mailbox.ungiven.remove(segment)
+        segment.fail()
+        self.pump(mailbox)
+
+    def tick(self, now: float) -> None:
+        """Write what owners have not acknowledged in time."""
+        while self._watch and self._watch[0][0] <= now:
+            _, mailbox = self._watch.popleft()
+            self._write_live(mailbox, now - self._limits.write_after)
+            mailbox.watched = bool(mailbox.live)
+            if mailbox.watched:
+                self._watch.append((now + self._limits.write_after, mailbox))
+
+    @property
+    def next_tick(self) -> float:
+        """When ``tick`` is next needed."""
+        return self._watch[0][0] if self._watch else math.inf
+
+    def write_all(self) -> None:
+        """Let everything that is only in memory go to the storage: the relay is about to stop."""
+        for mailbox in self.mailboxes.values():
+            self._write_live(mailbox)
+
+    def expire(self) -> None:
+        """Drop what has waited longer than the retention, unless its owner has it in hand just now."""
+        for mailbox in self.mailboxes.values():
+            while mailbox.ungiven and mailbox.ungiven[0] is mailbox.segments[0] and not mailbox.loading:
+                segment = mailbox.segments[0]
+                if not segment.durable or segment.created + self._limits.retention > self.today:
+                    break
+                mailbox.segments.popleft()
+                mailbox.ungiven.popleft()
+                mailbox.count -= segment.count - segment.done
+                mailbox.size -= segment.size
+                self.work.append(Work(DropSegment(segment.number), ignore))
+
+
+def _behind(data: bytes, count: int) -> bytes:
+    """The whole frames in ``data`` behind the first ``count``."""
+    if not count:
+        return data
+    start = 0
+    for _, end in zip(range(count), frame_ends(data), strict=False):
+        start = end
+    return data[start:]

@@ -1,0 +1,180 @@
+"""Whose name is whose, and which prekeys are on file. Pure: it decides, the storage keeps. docs/spec/relay.md, "Names".
+
+Nothing changes here before it is durable; until then a name's skeleton is only reserved.
+"""
+
+from collections import deque
+from collections.abc import Iterable
+
+from e2echat.crypto.keys import Device, Identity, SigningKey
+from e2echat.crypto.prekeys import Prekey, PrekeyKind
+from e2echat.crypto.primitives import Randomness
+from e2echat.crypto.relay_records import AuthRecord, ClaimRecord, HelloRecord
+from e2echat.errors import CryptoError, MalformedError
+from e2echat.relay.work import Account, SaveAccount, SavePrekeys
+from e2echat.wire.names import skeleton
+from e2echat.wire.relay_messages import Claim, Publish, Refusal
+
+
+class RefusedRequestError(Exception):
+    """A request that is answered with a reason."""
+
+    def __init__(self, reason: Refusal) -> None:
+        super().__init__(reason.name)
+        self.reason = reason
+
+
+class Entry:
+    """An account with its parsed records and its prekeys."""
+
+    __slots__ = ("account", "claim", "device", "identity", "one_time", "signed")
+
+    def __init__(self, account: Account, identity: Identity, device: Device, claim: ClaimRecord) -> None:
+        self.account = account
+        self.identity = identity
+        self.device = device
+        self.claim = claim
+        self.signed: bytes | None = None
+        self.one_time: deque[int] = deque()
+        """Ids of the one-time prekeys that are left, oldest first; the records are at the storage."""
+
+
+class Directory:
+    """All accounts of one relay."""
+
+    def __init__(
+        self, relay_key: bytes, randomness: Randomness, *, open_registration: bool, most_one_time: int
+    ) -> None:
+        self._relay_key = relay_key
+        self._randomness = randomness
+        self._open = open_registration
+        self._most_one_time = most_one_time
+        self._by_name: dict[str, Entry] = {}
+        self._by_skeleton: dict[str, str] = {}
+        self._reserved: set[str] = set()
+        self._nobody = SigningKey.generate(randomness).public
+        """Checked where there is no account, so that the answer takes as long."""
+
+    def restore(self, account: Account, signed: bytes | None, one_time: Iterable[int]) -> Entry:
+        """Take in what the storage holds of one account, once, at the start.
+
+        Raises:
+            MalformedError, CryptoError: the storage holds something else.
+        """
+        identity = Identity.parse(account.identity)
+        entry = Entry(
+            account,
+            identity,
+            Device.parse(account.device, identity),
+            ClaimRecord.parse(account.claim, identity, self._relay_key),
+        )
+        entry.signed = signed
+        entry.one_time.extend(one_time)
+        self._by_name[account.name] = entry
+        self._by_skeleton[skeleton(account.name)] = account.name
+        return entry
+
+    def find(self, name: str) -> Entry | None:
+        """The account of a name."""
+        return self._by_name.get(name)
+
+    def claim(self, message: Claim) -> SaveAccount:
+        """Decide on a claim and reserve the name until ``claimed`` or ``release``.
+
+        Raises:
+            RefusedRequestError: with the reason.
+        """
+        try:
+            identity = Identity.parse(message.identity)
+            device = Device.parse(message.device, identity)
+            claim = ClaimRecord.parse(message.claim, identity, self._relay_key)
+        except (MalformedError, CryptoError) as error:
+            raise RefusedRequestError(Refusal.MALFORMED) from error
+        shape = skeleton(identity.name)
+        if shape in self._reserved:
+            raise RefusedRequestError(Refusal.LIMIT)
+        entry = self._by_name.get(identity.name)
+        if entry is None:
+            if shape in self._by_skeleton:
+                raise RefusedRequestError(Refusal.NAME_TAKEN)
+            if not self._open:
+                raise RefusedRequestError(Refusal.REGISTRATION_CLOSED)
+            mailbox = self._randomness.octets(16)
+        else:
+            if entry.identity.key != identity.key:
+                raise RefusedRequestError(Refusal.NAME_TAKEN)
+            if claim.epoch < entry.claim.epoch or device.epoch < entry.device.epoch:
+                raise RefusedRequestError(Refusal.STALE)
+            mailbox = entry.account.mailbox
+        self._reserved.add(shape)
+        account = Account(
+            identity.name, mailbox, identity.raw, device.raw, claim.raw, message.capability_hash
+        )
+        return SaveAccount(account, new_device=entry is not None and entry.device.raw != device.raw)
+
+    def release(self, request: SaveAccount) -> None:
+        """A claim could not be kept."""
+        self._reserved.discard(skeleton(request.account.name))
+
+    def claimed(self, request: SaveAccount) -> tuple[Entry, Entry | None]:
+        """A claim is durable.
+
+        Returns:
+            The account as it is now and as it was before.
+        """
+        self.release(request)
+        before = self._by_name.get(request.account.name)
+        signed, one_time = (
+            (None, ()) if before is None or request.new_device else (before.signed, before.one_time)
+        )
+        return self.restore(request.account, signed, one_time), before
+
+    def authenticate(self, raw: bytes, hello: HelloRecord | None) -> Entry:
+        """Whoever signed the answer to ``hello``; with None in its place nobody.
+
+        Raises:
+            RefusedRequestError: one reason for whatever is wrong.
+        """
+        try:
+            record = AuthRecord.parse(raw)
+            entry = self._by_name.get(record.name)
+            if hello is not None:
+                record.verify(entry.claim.key if entry else self._nobody, hello)
+        except (MalformedError, CryptoError) as error:
+            raise RefusedRequestError(Refusal.NOT_AUTHENTICATED) from error
+        if entry is None or hello is None:
+            raise RefusedRequestError(Refusal.NOT_AUTHENTICATED)
+        return entry
+
+    def publish(self, entry: Entry, message: Publish) -> SavePrekeys:
+        """Decide on prekeys of a signed-in owner. Those that are on file already are no error and no news.
+
+        Raises:
+            RefusedRequestError: with the reason.
+        """
+        identity, device = entry.identity, entry.device
+        if skeleton(identity.name) in self._reserved:
+            # A claim is under way that may bring another device: these would belong to neither.
+            raise RefusedRequestError(Refusal.LIMIT)
+        try:
+            if message.signed is not None:
+                Prekey.parse(message.signed, identity, device, PrekeyKind.SIGNED)
+            fresh = {
+                Prekey.parse(raw, identity, device, PrekeyKind.ONE_TIME).prekey_id: raw
+                for raw in message.one_time
+            }
+        except (MalformedError, CryptoError) as error:
+            raise RefusedRequestError(Refusal.MALFORMED) from error
+        for known in fresh.keys() & set(entry.one_time):
+            del fresh[known]
+        if len(entry.one_time) + len(fresh) > self._most_one_time:
+            raise RefusedRequestError(Refusal.LIMIT)
+        return SavePrekeys(entry.account.mailbox, message.signed, tuple(fresh.items()))
+
+    def published(self, name: str, request: SavePrekeys) -> None:
+        """Prekeys are durable."""
+        entry = self._by_name[name]
+        if request.signed is not None:
+            entry.signed = request.signed
+        known = set(entry.one_time)
+        entry.one_time.extend(prekey_id for prekey_id, _ in request.one_time if prekey_id not in known)

@@ -1,0 +1,200 @@
+"""One mailbox: what waits in which order, what its owner has been given, what he has acknowledged. No I/O.
+
+First the segments, on disk or on their way there, then the runs that were given to an online owner and are
+written only if he does not acknowledge them soon. Acknowledgements take from the front of both.
+"""
+
+from collections import deque
+from collections.abc import Iterator
+
+from e2echat.relay.connection import Channel, Connection
+from e2echat.relay.work import SegmentRow
+from e2echat.wire.frames import ENVELOPE_ID_SIZE, SIZE, SIZE_AND_TAG
+from e2echat.wire.relay_messages import Refusal
+
+
+class Run:
+    """Consecutive envelopes of one channel that are with the owner and nowhere else."""
+
+    __slots__ = ("arrived", "behind", "channel", "count", "data", "done")
+
+    def __init__(self, channel: Channel, count: int, data: bytes, arrived: float) -> None:
+        self.channel = channel
+        self.count = count
+        self.data = data
+        self.arrived = arrived
+        self.done = 0
+        self.behind: list[Channel] = []
+        """Channels with a repeated submission that is settled when this run is."""
+
+
+class Segment:
+    """Envelopes that are kept, or on their way to be. ``body`` is there only until they are durable."""
+
+    __slots__ = (
+        "body", "count", "created", "dead", "done", "durable", "given", "ids", "number", "open", "settles", "size",
+    )  # fmt: skip
+
+    def __init__(self, number: int, created: int, *, given: bool) -> None:
+        self.number = number
+        self.created = created
+        self.given = given
+        """To the owner, on his present connection."""
+        self.open = True
+        """Not handed to the storage yet: more may be added."""
+        self.durable = False
+        self.dead = False
+        """The storage failed; what the owner was given of it keeps its place until he acknowledges it."""
+        self.count = 0
+        self.done = 0
+        self.size = 0
+        self.ids: bytes | bytearray = bytearray()
+        self.body: list[bytes] = []
+        self.settles: list[tuple[Channel, int, bool]] = []
+        """Channel, number of submissions, whether they are repeats of others: in order."""
+
+    @classmethod
+    def restored(cls, row: SegmentRow) -> "Segment":
+        """A segment that the storage holds."""
+        segment = cls(row.number, row.created, given=False)
+        segment.open, segment.durable, segment.ids = False, True, row.ids
+        segment.count, segment.done, segment.size = len(row.ids) // ENVELOPE_ID_SIZE, row.done, row.size
+        return segment
+
+    def row(self, mailbox: bytes) -> SegmentRow:
+        """As it is kept."""
+        return SegmentRow(self.number, mailbox, self.created, bytes(self.ids), self.size, self.done)
+
+    def settle(self) -> None:
+        """All submissions in it are durable or acknowledged."""
+        for channel, count, _ in self.settles:
+            channel.settle(count)
+        self.settles = []
+
+    def fail(self) -> None:
+        """The storage did not take it: refuse all but what the owner has acknowledged."""
+        acknowledged = self.done
+        for channel, count, repeated in self.settles:
+            kept = 0 if repeated else min(count, acknowledged)
+            acknowledged -= kept
+            channel.settle(kept)
+            channel.refuse_next(count - kept, Refusal.STORAGE)
+        self.settles, self.body, self.dead, self.open = [], [], True, False
+
+
+class Mailbox:
+    """The order of one recipient's envelopes."""
+
+    __slots__ = (
+        "capability_hash", "count", "identifier", "live", "loading", "outstanding", "owner",
+        "segments", "size", "ungiven", "watched", "window",
+    )  # fmt: skip
+
+    def __init__(self, identifier: bytes, capability_hash: bytes) -> None:
+        self.identifier = identifier
+        self.capability_hash = capability_hash
+        self.owner: Connection | None = None
+        self.segments: deque[Segment] = deque()
+        self.ungiven: deque[Segment] = deque()
+        """The tail of ``segments`` that the owner's present connection has not been given."""
+        self.live: deque[Run] = deque()
+        self.loading = False
+        self.watched = False
+        """Somebody will come and see how old the oldest run is."""
+        self.count = 0
+        """Envelopes in ``segments``, less those acknowledged."""
+        self.size = 0
+        self.outstanding = 0
+        """Envelopes given on the present connection and not acknowledged."""
+        self.window = 0
+        """Their bytes, by whole runs and segments."""
+
+    def take(self, count: int) -> Iterator[Segment]:
+        """The owner acknowledges the next ``count`` envelopes, of which he was given at least as many.
+
+        Yields:
+            Each segment that this touches, with ``done`` brought up to date.
+        """
+        self.outstanding -= count
+        while count and self.segments and self.segments[0].given:
+            segment = self.segments[0]
+            step = min(count, segment.count - segment.done)
+            segment.done += step
+            count -= step
+            if not segment.dead:
+                self.count -= step
+            if segment.done == segment.count:
+                self.segments.popleft()
+                self.forget(segment)
+                segment.settle()
+            yield segment
+        while count:
+            run = self.live[0]
+            step = min(count, run.count - run.done)
+            run.done += step
+            count -= step
+            run.channel.settle(step)
+            if run.done == run.count:
+                self.live.popleft()
+                self.window -= len(run.data)
+                for channel in run.behind:
+                    channel.settle(1)
+
+    def forget(self, segment: Segment) -> None:
+        """Take a segment that left ``segments`` out of the sums."""
+        if segment.given:
+            self.window -= segment.size
+        if not segment.dead:
+            self.size -= segment.size
+
+    def holds(self, envelope_id: bytes) -> bool:
+        """Whether an envelope of this id waits here, kept or in flight."""
+        return any(
+            _find(segment.ids, envelope_id, segment.done) for segment in self.segments if not segment.dead
+        ) or any(
+            # The search over all bytes is quick and nearly always the answer.
+            envelope_id in run.data and _find(ids_of(run.data), envelope_id, run.done)
+            for run in self.live
+        )
+
+    def settle_behind(self, channel: Channel) -> None:
+        """A submission on ``channel`` repeats what is here: it is settled once all that is here now is."""
+        if self.live:
+            self.live[-1].behind.append(channel)
+        elif self.segments and self.segments[-1].settles:
+            self.segments[-1].settles.append((channel, 1, True))
+        else:
+            channel.settle(1)
+
+    def owner_left(self) -> None:
+        """Whatever the owner was given and has not acknowledged is to be given again. ``live`` must be empty."""
+        self.owner = None
+        self.outstanding = self.window = 0
+        self.segments = deque(segment for segment in self.segments if not segment.dead)
+        for segment in self.segments:
+            segment.given = False
+        self.ungiven = deque(self.segments)
+
+
+def frame_ends(data: bytes) -> Iterator[int]:
+    """Where each of the whole frames in ``data`` ends."""
+    position, end = 0, len(data)
+    while position < end:
+        position += SIZE.size + SIZE.unpack_from(data, position)[0]
+        yield position
+
+
+def ids_of(data: bytes) -> bytes:
+    """The envelope ids of the channel frames in ``data``, 16 bytes each."""
+    start, ids = 0, bytearray()
+    for end in frame_ends(data):
+        ids += data[start + SIZE_AND_TAG.size : start + SIZE_AND_TAG.size + ENVELOPE_ID_SIZE]
+        start = end
+    return bytes(ids)
+
+
+def _find(ids: bytes | bytearray, envelope_id: bytes, first: int) -> bool:
+    position = ids.find(envelope_id, first * ENVELOPE_ID_SIZE)
+    while position > 0 and position % ENVELOPE_ID_SIZE:
+        position = ids.find(envelope_id, position + 1)
+    return position >= 0

@@ -1,0 +1,49 @@
+"""Mailboxes in SQLite: rows are only appended and deleted whole, and the index by recipient is the relay's memory."""
+
+from collections.abc import Iterator
+
+from e2echat.errors import StorageError
+from e2echat.relay.database import Database
+from e2echat.relay.work import SegmentRow
+
+
+class SqliteMailboxes:
+    """``Mailboxes`` in a relay's database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def index(self) -> Iterator[SegmentRow]:
+        """See ``Mailboxes``."""
+        # The body is the last column, so that SQLite need not read it to give the others.
+        query = "SELECT number, mailbox, created, ids, size, done FROM segment ORDER BY number"
+        for number, mailbox, created, ids, size, done in self._database.rows(query):
+            yield SegmentRow(number, mailbox, created, ids, size, done)
+
+    def append(self, row: SegmentRow, body: bytes) -> None:
+        """See ``Mailboxes``."""
+        values = (row.number, row.mailbox, row.created, row.ids, row.size, row.done, body)
+        self._database.change("INSERT INTO segment VALUES (?, ?, ?, ?, ?, ?, ?)", values)
+
+    def mark(self, number: int, done: int) -> None:
+        """See ``Mailboxes``."""
+        self._database.change("UPDATE segment SET done = ? WHERE number = ?", (done, number))
+
+    def drop(self, number: int) -> None:
+        """See ``Mailboxes``."""
+        self._database.change("DELETE FROM segment WHERE number = ?", (number,))
+
+    def read(self, number: int) -> bytes:
+        """See ``Mailboxes``."""
+        for (body,) in self._database.rows("SELECT body FROM segment WHERE number = ?", (number,)):
+            if isinstance(body, bytes):
+                return body
+        raise StorageError("a stored segment is gone")
+
+    def commit(self) -> None:
+        """See ``Mailboxes``."""
+        self._database.commit()
+
+    def rollback(self) -> None:
+        """See ``Mailboxes``."""
+        self._database.rollback()

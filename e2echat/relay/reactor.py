@@ -1,0 +1,286 @@
+"""The I/O thread: owns every socket and the switchboard, and never blocks on anything but its selector."""
+
+import contextlib
+import selectors
+import socket
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+
+from e2echat.errors import MalformedError
+from e2echat.relay.connection import Connection
+from e2echat.relay.limits import Limits
+from e2echat.relay.listening import Acceptor, AddressCounts
+from e2echat.relay.peer import Peer
+from e2echat.relay.recorder import Recorder
+from e2echat.relay.storage import StorageThread
+from e2echat.relay.switchboard import Switchboard
+from e2echat.relay.tls import Wire
+from e2echat.relay.work import Work
+
+_BUFFER = 256 * 1024
+_SWEEP = 1.0
+"""Seconds between two looks at who is slow or silent."""
+_DRAIN_TURN = 0.02
+"""Seconds to wait for something to happen while draining."""
+_READ, _WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
+
+
+class Reactor:
+    """Drives a switchboard with real sockets. All methods but ``wake``, ``report`` and ``stop`` are its thread's."""
+
+    def __init__(
+        self,
+        board: Switchboard,
+        limits: Limits,
+        make_wire: Callable[[], Wire],
+        certificate_hash: bytes,
+        recorder: Recorder | None,
+    ) -> None:
+        self._board = board
+        self._limits = limits
+        self._make_wire = make_wire
+        self._certificate_hash = certificate_hash
+        self._recorder = recorder
+        self._selector = selectors.DefaultSelector()
+        self._wake_receiver, self._wake_sender = socket.socketpair()
+        self._wake_receiver.setblocking(False)
+        self._wake_sender.setblocking(False)
+        self._selector.register(self._wake_receiver, _READ)
+        self._view = memoryview(bytearray(_BUFFER))
+        self._peers: set[Peer] = set()
+        self._by_number: dict[int, Peer] = {}
+        self._paused: set[Peer] = set()
+        self._addresses = AddressCounts(limits)
+        self._through: deque[Sequence[Work]] = deque()
+        self._storing = False
+        self._sweep_at = 0.0
+        self._stopping = False
+        self._draining = False
+
+    def wake(self) -> None:
+        """Make the thread look around. Any thread may call this."""
+        with contextlib.suppress(BlockingIOError):  # it has not even noticed the former calls yet
+            self._wake_sender.send(b"\0")
+
+    def report(self, work: Sequence[Work]) -> None:
+        """The storage is through with a batch. Called on the storage's thread."""
+        self._through.append(work)
+        self.wake()
+
+    def stop(self) -> None:
+        """Drain and end ``run``. Any thread may call this; the acceptor must have stopped."""
+        self._stopping = True
+        self.wake()
+
+    def run(self, acceptor: Acceptor, storage: StorageThread) -> None:
+        """Serve until ``stop``; then make durable what is under way and tell its senders, for a bounded time."""
+        while not self._stopping:
+            self._turn(acceptor, storage)
+        self._draining = True
+        self._board.drain()
+        for peer in self._peers:
+            self._watch(peer)
+        until = time.monotonic() + self._limits.drain
+        self._turn(acceptor, storage)
+        while (self._storing or any(peer.unsent for peer in self._peers)) and time.monotonic() < until:
+            self._turn(acceptor, storage)
+
+    def close(self) -> None:
+        """Close every socket. ``run`` must have ended."""
+        for peer in list(self._peers):
+            self._drop(peer)
+        self._selector.close()
+        self._wake_receiver.close()
+        self._wake_sender.close()
+
+    def _turn(self, acceptor: Acceptor, storage: StorageThread) -> None:
+        """Wait for something to happen, then handle all that has."""
+        wait = min(self._sweep_at, self._board.next_tick) - time.monotonic()
+        events = self._selector.select(_DRAIN_TURN if self._draining else max(0.0, wait))
+        now = time.monotonic()
+        for key, mask in events:
+            peer = key.data
+            if peer is None:
+                self._drain_wake()
+            elif peer in self._peers:
+                self._serve(peer, mask, now)
+        for accepted in acceptor.take():
+            self._adopt(accepted, now)
+        while self._through:
+            self._storing = False
+            self._board.finished(self._through.popleft(), now)
+        self._do_what_is_due(now, storage)
+        self._write_dirty(now)
+        if not self._storing and (work := self._board.take_work()):
+            self._storing = True
+            storage.submit(work)
+        for peer in list(self._paused):
+            self._watch(peer)
+        if self._recorder:
+            self._recorder.flush()
+
+    def _do_what_is_due(self, now: float, storage: StorageThread) -> None:
+        if now >= self._sweep_at:
+            self._sweep_at = now + _SWEEP
+            storage.require_alive()
+            self._board.tick(now, int(time.time()))
+            self._sweep(now)
+        elif now >= self._board.next_tick:
+            self._board.tick(now, int(time.time()))
+
+    def _drain_wake(self) -> None:
+        with contextlib.suppress(BlockingIOError):
+            while self._wake_receiver.recv(4096):
+                pass
+
+    def _adopt(self, accepted: socket.socket, now: float) -> None:
+        """Take over a new connection, or close it if it is one too many."""
+        try:
+            accepted.setblocking(False)
+            if accepted.family in (socket.AF_INET, socket.AF_INET6):
+                accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            host = str(accepted.getpeername()[0])
+        except OSError:
+            accepted.close()
+            return
+        if len(self._peers) >= self._limits.connections or not self._addresses.add(host):
+            accepted.close()
+            return
+        peer = Peer(accepted, host, self._make_wire(), now)
+        self._peers.add(peer)
+        self._open_if_ready(peer, now)
+        self._watch(peer)
+
+    def _open_if_ready(self, peer: Peer, now: float) -> None:
+        if peer.connection is None and peer.wire.ready:
+            peer.connection = self._board.opened(self._certificate_hash, now)
+            self._by_number[peer.connection.number] = peer
+            if self._recorder:
+                self._recorder.opened(peer.connection.number, peer.host)
+
+    def _serve(self, peer: Peer, mask: int, now: float) -> None:
+        try:
+            if mask & _WRITE:
+                peer.flush(now)
+                self._finish_if_closing(peer, now)
+            if mask & _READ:
+                self._read(peer, now)
+        except OSError:
+            self._drop(peer)
+            return
+        if peer in self._peers:
+            self._watch(peer)
+
+    def _read(self, peer: Peer, now: float) -> None:
+        """Read once and handle what came.
+
+        Raises:
+            OSError: the connection is broken.
+        """
+        try:
+            size = peer.socket.recv_into(self._view)
+        except BlockingIOError:
+            return
+        if not size:
+            self._drop(peer)
+            return
+        if peer.lingers_until is not None:
+            return
+        try:
+            data, ended = peer.wire.receive(bytes(self._view[:size]))
+        except MalformedError:
+            peer.write(peer.wire.send(b""), now)
+            self._drop(peer)
+            return
+        self._open_if_ready(peer, now)
+        said = peer.wire.send(b"")
+        if said:
+            peer.write(said, now)
+        if data and peer.connection:
+            if self._recorder:
+                self._recorder.passed(peer.connection.number, "in", data)
+            self._board.received(peer.connection, data, now)
+        if ended:
+            self._drop(peer)
+
+    def _write_dirty(self, now: float) -> None:
+        """Write everything that is for one connection at once."""
+        while dirty := self._board.take_dirty():
+            for connection in dirty:
+                data = connection.take_output()
+                peer = self._by_number.get(connection.number)
+                if peer is None:
+                    continue
+                try:
+                    self._write(peer, connection, data, now)
+                except OSError:
+                    self._drop(peer)
+
+    def _write(self, peer: Peer, connection: Connection, data: bytes, now: float) -> None:
+        if data:
+            if self._recorder:
+                self._recorder.passed(connection.number, "out", data)
+            peer.write(peer.wire.send(data), now)
+        self._finish_if_closing(peer, now)
+        if peer.unsent or peer in self._paused:
+            self._watch(peer)
+
+    def _finish_if_closing(self, peer: Peer, now: float) -> None:
+        """End a connection that is to be closed and has nothing unsent, but let the client read it all."""
+        connection = peer.connection
+        if connection is None or not connection.closing or peer.unsent:
+            return
+        self._forget(peer)
+        peer.lingers_until = now + self._limits.linger
+        peer.socket.shutdown(socket.SHUT_WR)
+
+    def _watch(self, peer: Peer) -> None:
+        """Let the selector watch for what can be handled now."""
+        events = _WRITE if peer.unsent else 0
+        if not self._draining and (peer.connection is None or self._board.may_read(peer.connection)):
+            events |= _READ
+            self._paused.discard(peer)
+        else:
+            self._paused.add(peer)
+        if events == peer.events:
+            return
+        if not peer.events:
+            self._selector.register(peer.socket, events, peer)
+        elif events:
+            self._selector.modify(peer.socket, events, peer)
+        else:
+            self._selector.unregister(peer.socket)
+        peer.events = events
+
+    def _sweep(self, now: float) -> None:
+        """Cut who is too slow: in the handshake, in reading, in leaving."""
+        self._board.sweep(now)
+        limits = self._limits
+        for peer in list(self._peers):
+            if (
+                (peer.blocked_since is not None and now - peer.blocked_since > limits.frame)
+                or (peer.lingers_until is not None and now > peer.lingers_until)
+                or (not peer.wire.ready and now - peer.opened_at > limits.handshake)
+            ):
+                self._drop(peer)
+
+    def _forget(self, peer: Peer) -> None:
+        """The switchboard's part of a connection ends here."""
+        connection, peer.connection = peer.connection, None
+        if connection is not None:
+            del self._by_number[connection.number]
+            self._board.closed(connection)
+            if self._recorder:
+                self._recorder.closed(connection.number)
+
+    def _drop(self, peer: Peer) -> None:
+        """End a connection at once."""
+        self._forget(peer)
+        self._peers.discard(peer)
+        self._paused.discard(peer)
+        self._addresses.remove(peer.host)
+        if peer.events:
+            self._selector.unregister(peer.socket)
+            peer.events = 0
+        peer.socket.close()

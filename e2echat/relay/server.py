@@ -1,0 +1,185 @@
+"""A whole relay in this process: an acceptor, an I/O thread and a storage thread around the switchboard."""
+
+import contextlib
+import resource
+import threading
+import time
+from pathlib import Path
+
+from e2echat.crypto.primitives import SystemRandomness
+from e2echat.crypto.relay_records import NO_CERTIFICATE
+from e2echat.errors import CryptoError, InvalidAddressError, MalformedError, StorageError
+from e2echat.relay.accounts import Accounts
+from e2echat.relay.database import Database
+from e2echat.relay.datadir import DataDirectory
+from e2echat.relay.identity import RelayIdentity
+from e2echat.relay.limits import Limits
+from e2echat.relay.listening import (
+    Acceptor,
+    default_route_host,
+    is_loopback,
+    is_wildcard,
+    listen,
+    split_host_port,
+)
+from e2echat.relay.mailboxes.sqlite import SqliteMailboxes
+from e2echat.relay.reactor import Reactor
+from e2echat.relay.recorder import Recorder
+from e2echat.relay.storage import StorageThread
+from e2echat.relay.switchboard import Switchboard
+from e2echat.relay.tls import PlainWire, TlsWire, Wire, server_context
+from e2echat.wire.address import RelayAddress
+
+DATABASE_FILE = "relay.db"
+
+
+class Relay:
+    """One relay. ``start`` once, ``stop`` once."""
+
+    def __init__(
+        self,
+        data: Path,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        *,
+        public: str | None = None,
+        tls: bool = True,
+        open_registration: bool = True,
+        record: Path | None = None,
+        limits: Limits | None = None,
+    ) -> None:
+        """Nothing happens before ``start``.
+
+        Args:
+            data: the data directory, made if need be.
+            host: name or IP address to listen on.
+            port: 0 picks one.
+            public: what the address is to say, ``HOST`` or ``HOST:PORT``.
+            tls: may be false on loopback addresses only.
+            open_registration: whether new names can be claimed.
+            record: a file for everything that the relay sees.
+            limits: other than the defaults.
+        """
+        self._data = data
+        self._listen_on = (host, port)
+        self._public = public
+        self._tls = tls
+        self._open_registration = open_registration
+        self._record = record
+        self._limits = limits or Limits()
+        self._randomness = SystemRandomness()
+        self._cleanup = contextlib.ExitStack()
+        self._ended = threading.Event()
+        self._address: RelayAddress | None = None
+        self._wildcard = False
+
+    @property
+    def address(self) -> RelayAddress:
+        """What clients are given. After ``start``."""
+        if self._address is None:
+            raise RuntimeError("the relay has not started")
+        return self._address
+
+    @property
+    def guessed(self) -> bool:
+        """Whether the address names the default route's interface, for want of anything better."""
+        return self._wildcard and self._public is None
+
+    def start(self) -> None:
+        """Listen and serve, on threads of its own.
+
+        Raises:
+            RelayDataError: the data directory cannot be used.
+            StorageError: the database cannot be used.
+            ListenError: the relay cannot listen there.
+            InvalidAddressError: it would listen without TLS where others can reach it, or ``public`` is none.
+        """
+        with contextlib.ExitStack() as cleanup:
+            self._start(cleanup)
+            self._cleanup = cleanup.pop_all()
+
+    def _start(self, cleanup: contextlib.ExitStack) -> None:
+        directory = DataDirectory.open(self._data)
+        cleanup.callback(directory.close)
+        identity = RelayIdentity.load_or_create(directory, self._randomness)
+        database = Database(directory.reserve(DATABASE_FILE))
+        cleanup.callback(database.close)
+        recorder = Recorder(self._record) if self._record else None
+        if recorder:
+            cleanup.callback(recorder.close)
+        listener = listen(*self._listen_on)
+        cleanup.callback(listener.close)
+        host, port = listener.getsockname()[:2]
+        if not self._tls and not is_loopback(host):
+            raise InvalidAddressError("without TLS a relay listens on loopback addresses only")
+        self._name(identity.key.public, host, port)
+        board = Switchboard(
+            identity.key,
+            self._limits,
+            self._randomness,
+            int(time.time()),
+            open_registration=self._open_registration,
+        )
+        mailboxes, accounts = SqliteMailboxes(database), Accounts(database)
+        try:
+            board.restore(accounts.all(), mailboxes.index())
+        except (MalformedError, CryptoError) as error:
+            raise StorageError("the relay's database is damaged, or another relay's") from error
+        reactor = self._reactor(board, identity, recorder)
+        _raise_descriptor_limit()
+        storage = StorageThread(mailboxes, accounts, reactor.report)
+        acceptor = Acceptor(listener, reactor.wake)
+        io = threading.Thread(target=self._run, args=(reactor, acceptor, storage), name="relay-io")
+        # Undone from the last to the first: stop accepting, drain, end the storage, close all.
+        cleanup.callback(reactor.close)
+        cleanup.callback(storage.stop)
+        cleanup.callback(io.join)
+        cleanup.callback(reactor.stop)
+        cleanup.callback(acceptor.stop)
+        storage.start()
+        io.start()
+        acceptor.start()
+
+    def _reactor(self, board: Switchboard, identity: RelayIdentity, recorder: Recorder | None) -> Reactor:
+        if not self._tls:
+            return Reactor(board, self._limits, PlainWire, NO_CERTIFICATE, recorder)
+        context = server_context(identity.certificate)
+
+        def make_wire() -> Wire:
+            return TlsWire(context)
+
+        return Reactor(board, self._limits, make_wire, identity.certificate_hash, recorder)
+
+    def _run(self, reactor: Reactor, acceptor: Acceptor, storage: StorageThread) -> None:
+        try:
+            reactor.run(acceptor, storage)
+        finally:
+            self._ended.set()
+
+    def _name(self, key: bytes, host: str, port: int) -> None:
+        self._wildcard = is_wildcard(host)
+        if self._public:
+            host, port = split_host_port(self._public, port)
+        elif self._wildcard:
+            host = default_route_host()
+        self._address = RelayAddress(key, host.lower(), port)
+
+    def require_running(self) -> None:
+        """Check that the relay still serves.
+
+        Raises:
+            RuntimeError: a thread of it has died; its own traceback says why.
+        """
+        if self._ended.is_set():
+            raise RuntimeError("the relay has died")
+
+    def stop(self) -> None:
+        """Accept nothing more, make durable what is under way, tell its senders, end."""
+        self._cleanup.close()
+
+
+def _raise_descriptor_limit() -> None:
+    """Every connection is a descriptor, and the soft limit is often 1,024."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

@@ -1,0 +1,113 @@
+"""The storage thread: takes a batch of work, makes it durable in one transaction, gives it back.
+
+One batch is under way at a time; what comes in meanwhile waits at the switchboard and goes as the next one, so
+that transactions grow with the load and no timer is needed.
+"""
+
+import logging
+import queue
+import threading
+from collections.abc import Callable, Sequence
+
+from e2echat.errors import StorageError
+from e2echat.relay.accounts import Accounts
+from e2echat.relay.mailboxes.base import Mailboxes
+from e2echat.relay.work import (
+    AppendSegment,
+    DropSegment,
+    MarkSegment,
+    ReadSegments,
+    Request,
+    Result,
+    SaveAccount,
+    SavePrekeys,
+    TakePrekey,
+    Work,
+)
+
+_log = logging.getLogger(__name__)
+
+
+def carry_out(work: Sequence[Work], mailboxes: Mailboxes, accounts: Accounts) -> None:
+    """Do a batch: all changes or none of them, durable on return. Reads fail alone."""
+    changes = [item for item in work if not isinstance(item.request, ReadSegments)]
+    try:
+        for item in changes:
+            item.result = _carry_out(item.request, mailboxes, accounts)
+        if changes:
+            mailboxes.commit()
+    except StorageError as error:
+        _log.error("storage: nothing of a batch of %d was kept: %s", len(changes), error)
+        for item in changes:
+            item.failed, item.result = True, None
+        try:
+            mailboxes.rollback()
+        except StorageError as second:
+            _log.error("storage: %s", second)
+    for item in work:
+        if isinstance(item.request, ReadSegments):
+            try:
+                item.result = [mailboxes.read(number) for number in item.request.numbers]
+            except StorageError as error:
+                _log.error("storage: %s", error)
+                item.failed = True
+
+
+def _carry_out(request: Request, mailboxes: Mailboxes, accounts: Accounts) -> Result:
+    match request:
+        case AppendSegment():
+            mailboxes.append(request.row, request.body)
+        case MarkSegment():
+            mailboxes.mark(request.number, request.done)
+        case DropSegment():
+            mailboxes.drop(request.number)
+        case SaveAccount():
+            accounts.save(request)
+        case SavePrekeys():
+            accounts.publish(request)
+        case TakePrekey():
+            return accounts.take(request)
+        case ReadSegments():
+            raise TypeError("reads have no part in a transaction")
+    return None
+
+
+class StorageThread:
+    """Runs ``carry_out`` on a thread of its own."""
+
+    def __init__(
+        self, mailboxes: Mailboxes, accounts: Accounts, report: Callable[[Sequence[Work]], None]
+    ) -> None:
+        """``report`` is called on the storage thread with each batch that is through."""
+        self._mailboxes = mailboxes
+        self._accounts = accounts
+        self._report = report
+        self._batches: queue.SimpleQueue[Sequence[Work] | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name="relay-storage")
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def submit(self, work: Sequence[Work]) -> None:
+        """Hand over the next batch; the one before must be through."""
+        self._batches.put(work)
+
+    def require_alive(self) -> None:
+        """Nothing is ever made durable again if the thread has died, so nothing may go on.
+
+        Raises:
+            RuntimeError: it has; its own traceback says why.
+        """
+        if not self._thread.is_alive():
+            raise RuntimeError("the storage thread has died")
+
+    def stop(self) -> None:
+        """End the thread behind the batch under way."""
+        self._batches.put(None)
+        self._thread.join()
+
+    def _run(self) -> None:
+        while (work := self._batches.get()) is not None:
+            carry_out(work, self._mailboxes, self._accounts)
+            self._report(work)

@@ -1,0 +1,222 @@
+"""The relay without its sockets, threads and disk: bytes of connections in, bytes and storage work out.
+
+Whoever drives it (``server``, or a test) calls ``opened``, ``received``, ``finished``, ``closed`` and ``tick``, and
+after each turn writes what ``take_output`` of each connection in ``take_dirty`` gives, and hands ``take_work``
+to the storage. Not thread-safe: one thread owns it. docs/spec/relay.md.
+"""
+
+import math
+from collections.abc import Iterable
+
+from e2echat.crypto.keys import SigningKey
+from e2echat.crypto.primitives import Randomness
+from e2echat.crypto.relay_records import HelloRecord
+from e2echat.errors import MalformedError
+from e2echat.relay.connection import Connection, Role
+from e2echat.relay.control import Control
+from e2echat.relay.delivery import Delivery
+from e2echat.relay.directory import Directory
+from e2echat.relay.limits import Limits
+from e2echat.relay.work import Account, SegmentRow, Work
+from e2echat.wire import relay_messages
+from e2echat.wire.frames import (
+    CHANNEL_OVERHEAD,
+    FIRST_CHANNEL,
+    MAX_FRAME,
+    SIZE,
+    SIZE_AND_TAG,
+    TAG_SIZE,
+    Tag,
+    frame,
+    parse_count,
+)
+
+_PONG = frame(Tag.PONG)
+_LEAST_ENVELOPE = CHANNEL_OVERHEAD - SIZE.size + 1
+
+
+class Switchboard:
+    """All connections of one relay."""
+
+    def __init__(
+        self,
+        key: SigningKey,
+        limits: Limits,
+        randomness: Randomness,
+        today: int,
+        *,
+        open_registration: bool = True,
+    ) -> None:
+        self._key = key
+        self._limits = limits
+        self._randomness = randomness
+        self._directory = Directory(
+            key.public,
+            randomness,
+            open_registration=open_registration,
+            most_one_time=limits.one_time_prekeys,
+        )
+        self._delivery = Delivery(limits, today)
+        self._control = Control(limits, self._directory, self._delivery, randomness)
+        self._connections: dict[int, Connection] = {}
+        self._dirty: dict[int, Connection] = {}
+        self._next_number = 1
+        self._expire_at = -math.inf
+
+    def restore(
+        self,
+        accounts: Iterable[tuple[Account, bytes | None, Iterable[int]]],
+        segments: Iterable[SegmentRow],
+    ) -> None:
+        """Take in what the storage holds, once, before the first connection.
+
+        Args:
+            accounts: each with its signed prekey and the ids of its one-time prekeys.
+            segments: by ascending number.
+        """
+        known = [self._directory.restore(*account).account for account in accounts]
+        self._delivery.restore(((account.mailbox, account.capability_hash) for account in known), segments)
+
+    def opened(self, certificate_hash: bytes, now: float) -> Connection:
+        """A connection has come about: greet it. ``certificate_hash`` is 32 bytes, zeros without TLS."""
+        nonce = self._randomness.octets(32)
+        hello = HelloRecord.create(self._key, nonce, certificate_hash, relay_messages.PROTOCOL_VERSION)
+        connection = Connection(self._next_number, hello, self._limits, now, self._dirty)
+        self._next_number += 1
+        self._connections[connection.number] = connection
+        connection.send(relay_messages.encode(relay_messages.Hello(hello.raw)))
+        return connection
+
+    def received(self, connection: Connection, data: bytes, now: float) -> None:
+        """Take in bytes of a connection. What is malformed closes it, once its output has left."""
+        connection.heard = now
+        if connection.closing:
+            return
+        if connection.pending:
+            data = connection.pending + data
+        self._take(connection, data, now)
+
+    def _take(self, connection: Connection, data: bytes, now: float) -> None:
+        try:
+            rest = self._frames(connection, data, now)
+        except MalformedError:
+            rest = len(data)
+            connection.close()
+        connection.pending = data[rest:] if rest else data
+        if not connection.pending:
+            connection.frame_since = None
+        elif rest or connection.frame_since is None:
+            connection.frame_since = now
+
+    def _frames(self, connection: Connection, data: bytes, now: float) -> int:
+        """Handle the whole frames in ``data``; gives where they end.
+
+        Consecutive frames on one channel are handled as one run: the only work a frame costs is this loop's.
+        """
+        unpack, end = SIZE_AND_TAG.unpack_from, len(data)
+        position = start = count = run = 0
+        try:
+            while end - position >= SIZE_AND_TAG.size and not connection.busy:
+                size, tag = unpack(data, position)
+                if not TAG_SIZE <= size <= MAX_FRAME:
+                    raise MalformedError("a frame's size")
+                behind = position + SIZE.size + size
+                if behind > end:
+                    break
+                if tag != run or count == 0:
+                    if count:
+                        self._delivery.submit(connection.channels[run], data[start:position], count, now)
+                    start, count, run = position, 0, tag
+                if tag < FIRST_CHANNEL:
+                    self._single(connection, tag, data[position + SIZE_AND_TAG.size : behind], now)
+                elif size < _LEAST_ENVELOPE or tag not in connection.channels:
+                    raise MalformedError("no such channel, or no envelope")
+                else:
+                    count += 1
+                position = behind
+        finally:
+            if count:
+                self._delivery.submit(connection.channels[run], data[start:position], count, now)
+        if end - position >= SIZE.size and not TAG_SIZE <= SIZE.unpack_from(data, position)[0] <= MAX_FRAME:
+            raise MalformedError("a frame's size")
+        return position
+
+    def _single(self, connection: Connection, tag: int, body: bytes, now: float) -> None:
+        if tag == Tag.ACKNOWLEDGE:
+            self._acknowledged(connection, parse_count(body))
+        elif tag == Tag.CONTROL:
+            self._control.handle(connection, body, now)
+        elif tag in (Tag.PING, Tag.PONG) and not body:
+            if tag == Tag.PING:
+                connection.send(_PONG)
+        else:
+            raise MalformedError("not a client's frame")
+
+    def _acknowledged(self, connection: Connection, total: int) -> None:
+        mailbox = connection.mailbox
+        if mailbox is None or mailbox.owner is not connection:
+            raise MalformedError("nothing was delivered here")
+        self._delivery.acknowledge(mailbox, total - connection.acknowledged)
+        connection.acknowledged = total
+
+    def finished(self, work: Iterable[Work], now: float) -> None:
+        """The storage is through with a batch: in the order in which ``take_work`` gave it."""
+        for item in work:
+            item.done(item)
+        for connection in self._control.take_answered():
+            if not connection.closing:
+                self._take(connection, connection.pending, now)
+
+    def closed(self, connection: Connection) -> None:
+        """A connection is no more."""
+        connection.close()
+        self._connections.pop(connection.number, None)
+        mailbox = connection.mailbox
+        if mailbox is not None and mailbox.owner is connection:
+            self._delivery.leave(mailbox)
+
+    def tick(self, now: float, today: int) -> None:
+        """Do what is due: to be called by ``next_tick`` at the latest. ``today`` in unix seconds."""
+        self._delivery.today = today
+        self._delivery.tick(now)
+
+    def sweep(self, now: float) -> None:
+        """Close who has been silent or slow for too long, drop what has expired: about once a second."""
+        limits = self._limits
+        for connection in self._connections.values():
+            begun = connection.frame_since
+            if now - connection.heard > limits.idle or (
+                begun is not None and now - begun > limits.frame and not connection.busy
+            ):
+                connection.close()
+        if now >= self._expire_at:
+            self._expire_at = now + limits.expiry_every
+            self._delivery.expire()
+
+    @property
+    def next_tick(self) -> float:
+        """When ``tick`` is needed next."""
+        return self._delivery.next_tick
+
+    def may_read(self, connection: Connection) -> bool:
+        """Whether to read from a connection now: what it has under way is bounded."""
+        return not (
+            connection.busy
+            or connection.backlog > self._limits.backlog
+            or connection.unsettled >= self._limits.unsettled
+            or (connection.role is Role.SENDER and self._delivery.unwritten >= self._limits.unwritten)
+        )
+
+    def take_dirty(self) -> list[Connection]:
+        """Connections that have something to write, or are to be closed."""
+        dirty = list(self._dirty.values())
+        self._dirty.clear()
+        return dirty
+
+    def take_work(self) -> list[Work]:
+        """What the storage is to do next, as one batch. At most one batch may be under way."""
+        return self._delivery.take_work()
+
+    def drain(self) -> None:
+        """The relay is about to stop: let what is only in memory go to the storage."""
+        self._delivery.write_all()
