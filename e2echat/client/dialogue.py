@@ -5,7 +5,7 @@ A dialogue lives as long as one connection. It takes frames and gives happenings
 sending connection never says who it is.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from e2echat.crypto.relay_records import HelloRecord
@@ -66,6 +66,7 @@ class ChannelRefused:
     """The capability is not, or no longer, good for ``mailbox``."""
 
     mailbox: bytes
+    capability: bytes = field(repr=False)
     reason: Refusal
 
 

@@ -245,8 +245,8 @@ class Engine:
                 self.outbox.connected([row.id for row in self._contacts_at(link)])
             case Fetched(name, prekeys, answer):
                 self._fetched(link, name, answer, prekeys=prekeys)
-            case ChannelRefused(mailbox):
-                self._channel_refused(link, mailbox)
+            case ChannelRefused(mailbox, capability):
+                self._channel_refused(link, mailbox, capability)
             case Settled(envelope_id, reason):
                 self.outbox.settled(envelope_id, reason)
 
@@ -295,10 +295,10 @@ class Engine:
         except (HandshakeError, KeyChangedError) as error:
             self.context.tell(Problem(f"{name}: {error}"))
 
-    def _channel_refused(self, link: str, mailbox: bytes) -> None:
+    def _channel_refused(self, link: str, mailbox: bytes, capability: bytes) -> None:
         """The capability went out of use: knock instead."""
         for contact in self._contacts_at(link):
-            if contact.mailbox == mailbox:
+            if (contact.mailbox, contact.capability) == (mailbox, capability):
                 self.peers.save(replace(contact, capability=None))
 
     # --- whatever can leave ------------------------------------------------------------------------------------

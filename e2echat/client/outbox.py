@@ -277,7 +277,10 @@ class Outbox:
         records = self.context.records
         contact = records.contact(row.contact)
         if reason is Refusal.LIMIT and contact.knock:
+            # The token is used up; with another one it goes at once.
             self.peers.save(replace(contact, capability=None))
+            records.postpone(row.envelope_id, self.context.now, accepted=False)
+            return
         records.postpone(row.envelope_id, self.context.now + REFUSED_RETRY, accepted=False)
         if row.message is not None:
             self.refusals[row.message] = reason

@@ -86,7 +86,7 @@ class Runtime:
         with self._changed:
             return question()
 
-    def wait(self, question: Callable[[], Result | None], timeout: float) -> Result | None:
+    def wait(self, question: Callable[[], Result], timeout: float) -> Result | None:
         """The first answer that is not None; None when there is none within ``timeout`` seconds."""
         deadline = time.monotonic() + timeout
         with self._changed:

@@ -2,6 +2,7 @@
 
 from collections import deque
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from e2echat.client.dialogue import ChannelRefused, Dialogue, Fetched, Happening, Ready, Settled, refusal
 from e2echat.errors import MalformedError
@@ -12,11 +13,12 @@ from e2echat.wire.frames import Tag
 from e2echat.wire.relay_messages import Refusal
 from e2echat.wire.schema import Message
 
+_Key: TypeAlias = tuple[bytes, bytes, bool]
+"""What a channel was opened with: mailbox, capability, whether for repetitions."""
+
 
 @dataclass(slots=True)
 class _Channel:
-    mailbox: bytes
-    repeat: bool
     settled: int = 0
     refused: dict[int, Refusal] = field(default_factory=dict)
     in_flight: deque[bytes] = field(default_factory=deque)
@@ -29,9 +31,9 @@ class SendingDialogue(Dialogue):
         super().__init__(address, certificate_hash)
         self.ready = False
         self._fetches: dict[int, tuple[str, bool]] = {}
-        self._opening: dict[int, tuple[bytes, bool]] = {}
+        self._opening: dict[int, _Key] = {}
         self._channels: dict[int, _Channel] = {}
-        self._by_mailbox: dict[tuple[bytes, bool], int] = {}
+        self._by_key: dict[_Key, int] = {}
         self._flying: set[bytes] = set()
 
     def begin(self) -> list[Happening]:
@@ -48,12 +50,12 @@ class SendingDialogue(Dialogue):
 
     def channel(self, mailbox: bytes, capability: bytes, *, repeat: bool) -> int | None:
         """The channel to a mailbox; None while it is being opened."""
-        key = (mailbox, repeat)
-        if key not in self._by_mailbox and key not in self._opening.values():
+        key = (mailbox, capability, repeat)
+        if key not in self._by_key and key not in self._opening.values():
             request = self.next_request()
             self._opening[request] = key
             self.say(relay.Open(request, mailbox, capability, repeat))
-        return self._by_mailbox.get(key)
+        return self._by_key.get(key)
 
     def submit(self, channel: int, envelope_id: bytes, envelope: bytes) -> None:
         """Send an envelope."""
@@ -78,12 +80,12 @@ class SendingDialogue(Dialogue):
             case relay.Refused(request, reason) if request in self._fetches:
                 return [Fetched(*self._fetches.pop(request), refusal(reason))]
             case relay.Opened(request, number) if request in self._opening and number not in self._channels:
-                mailbox, repeat = self._opening.pop(request)
-                self._channels[number] = _Channel(mailbox, repeat)
-                self._by_mailbox[mailbox, repeat] = number
+                self._channels[number] = _Channel()
+                self._by_key[self._opening.pop(request)] = number
                 return []
             case relay.Refused(request, reason) if request in self._opening:
-                return [ChannelRefused(self._opening.pop(request)[0], refusal(reason))]
+                mailbox, capability, _ = self._opening.pop(request)
+                return [ChannelRefused(mailbox, capability, refusal(reason))]
         raise MalformedError("an answer to nothing that was asked")
 
     def other(self, tag: int, body: bytes) -> list[Happening]:
