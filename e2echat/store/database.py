@@ -23,6 +23,8 @@ Row: TypeAlias = tuple[Any, ...]
 """What the columns hold is what the schema's strict tables say."""
 
 _CACHED_STATEMENTS = 256
+_PAGE = 4096
+"""SQLCipher's page size in bytes: the least that a database has."""
 
 _SETTINGS = (
     "PRAGMA temp_store = MEMORY",
@@ -52,13 +54,16 @@ class Database:
         self._connection = connection
 
     @classmethod
-    def open(cls, path: Path | None, key: bytes, scripts: Sequence[str] | None = None) -> Self:
+    def open(
+        cls, path: Path | None, key: bytes, scripts: Sequence[str] | None = None, *, must_exist: bool = False
+    ) -> Self:
         """Open or create the database and bring it up to date.
 
         Args:
             path: its file; None keeps it in memory, unencrypted, for tests.
             key: 32 random bytes, the vault's.
             scripts: the migrations in order; those of ``store/schema`` unless given.
+            must_exist: a missing or empty file is damage, not a beginning.
 
         Raises:
             StorageError: another key, not a database, damaged, of a newer e2echat, in use, or the disk failed.
@@ -66,7 +71,7 @@ class Database:
         if len(key) != KEY_SIZE:
             raise ValueError("a database key has 32 bytes")
         if path is not None:
-            _make_private(path)
+            _make_private(path, must_exist=must_exist)
         database = cls(_connect(path, key))
         try:
             for setting in _SETTINGS:
@@ -171,13 +176,18 @@ def _connect(path: Path | None, key: bytes) -> Any:  # noqa: ANN401 - sqlcipher3
     return connection
 
 
-def _make_private(path: Path) -> None:
+def _make_private(path: Path, *, must_exist: bool) -> None:
     """Have the file exist as 0600 before SQLite opens it; the WAL gets its mode from it."""
+    create = 0 if must_exist else os.O_CREAT
     try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600)
+        descriptor = os.open(path, os.O_RDWR | create | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600)
         try:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            found = os.fstat(descriptor)
+            if not stat.S_ISREG(found.st_mode):
                 raise StorageError("the database is not a file")
+            # SQLite takes what is shorter than a page for a new database, and would begin one.
+            if found.st_size < _PAGE and (found.st_size or must_exist):
+                raise StorageError("the database is damaged: its file was cut")
             os.fchmod(descriptor, 0o600)
         finally:
             os.close(descriptor)
