@@ -60,7 +60,7 @@ def visible_lines(text: str) -> list[str]:
 
 def _is_mark(char: str) -> bool:
     """Whether it takes no room of its own: a combining mark, or a Jamo that joins the syllable before it."""
-    if char in _BLANKS or _is_variation_selector(char):
+    if char in _BLANKS or _is_variation_selector(char) or not char.isprintable():
         return False
     joining_jamo = "\u1160" <= char <= "\u11ff" or "\ud7b0" <= char <= "\ud7fb"
     return unicodedata.category(char).startswith("M") or joining_jamo

@@ -1,0 +1,278 @@
+"""An account without cryptography, disk or relay, for tests of the faces; and a process that runs e2echat on it."""
+
+import os
+import sys
+import threading
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self, cast
+
+from e2echat.client.events import (
+    AllIn,
+    Connected,
+    Contact,
+    Event,
+    Message,
+    MessageArrived,
+    MessageState,
+    Safety,
+    Status,
+)
+from e2echat.errors import (
+    InvalidNameError,
+    KeyChangedError,
+    LocalError,
+    NoProfileError,
+    NoSuchPeerError,
+    RelayUnreachableError,
+    TextTooLongError,
+    WrongPassphraseError,
+)
+from e2echat.faces.cli.app import run
+from e2echat.faces.cli.main import report_bug
+from e2echat.faces.cli.session import Session
+from e2echat.faces.input import Input
+from e2echat.faces.output import Output
+
+if TYPE_CHECKING:
+    from e2echat.client.account import Account
+
+RELAY = "relay://" + "a" * 52 + "@127.0.0.1:7443"
+FINGERPRINT = " ".join(["00ff"] * 16)
+NUMBER = "0123456789" * 6
+MOMENT = datetime(2026, 3, 1, 12, 34, 56, 789000, tzinfo=UTC)
+MAX_TEXT = 50_000
+
+
+def person(name: str, **changes: Any) -> Contact:
+    known = Contact(
+        name=name,
+        address=RELAY,
+        fingerprint=FINGERPRINT,
+        verified=False,
+        standing="contact",
+        key_changed=False,
+        unread=0,
+        last_at=None,
+    )
+    return replace(known, **changes)
+
+
+@dataclass
+class World:
+    """Everything behind the accounts, and what they were asked to do."""
+
+    people: dict[str, Contact] = field(default_factory=lambda: {"bob": person("bob")})
+    name: str = "alice"
+    exists: bool = True
+    passphrase: str | None = None
+    up: bool = True
+    reaches: MessageState = MessageState.DELIVERED
+    messages: list[Message] = field(default_factory=list)
+    shown: list[str] = field(default_factory=list)
+    events: deque[Event] = field(default_factory=deque)
+    failures: dict[str, Exception] = field(default_factory=dict)
+    closed: int = 0
+    changed: threading.Condition = field(default_factory=threading.Condition)
+
+    def message(self, text: str, peer: str = "bob", **changes: Any) -> Message:
+        number = len(self.messages) + 1
+        message = Message(
+            id=f"{number:032x}",
+            peer=peer,
+            direction="in",
+            text=text,
+            sent_at=MOMENT,
+            received_at=MOMENT,
+            state=MessageState.RECEIVED,
+            verified=peer in self.people and self.people[peer].verified,
+            standing="contact",
+            reduced_forward_secrecy=False,
+            sender=peer,
+            recipient=self.name,
+            number=number,
+        )
+        message = replace(message, **changes)
+        self.messages.append(message)
+        return message
+
+    def arrive(self, text: str, peer: str = "bob", **changes: Any) -> Message:
+        message = self.message(text, peer, **changes)
+        self.happen(MessageArrived(message))
+        return message
+
+    def happen(self, event: Event) -> None:
+        with self.changed:
+            self.events.append(event)
+            self.changed.notify_all()
+
+    def sent(self) -> list[str]:
+        return [message.text for message in self.messages if message.direction == "out"]
+
+    def may_fail(self, what: str) -> None:
+        if what in self.failures:
+            raise self.failures[what]
+
+    def account_class(self) -> "type[Account]":
+        """What a session takes for the client's account."""
+        world = self
+
+        class Bound(FakeAccount):
+            @classmethod
+            def create(cls, home: Path, name: str, relay: str, passphrase: str | None) -> "FakeAccount":
+                world.may_fail("create")
+                if not name.isalnum():
+                    raise InvalidNameError
+                world.name, world.passphrase, world.exists = name, passphrase, True
+                return cls(world, home)
+
+            @classmethod
+            def open(
+                cls, home: Path, passphrase: Callable[[], str], *, connect: bool = True
+            ) -> "FakeAccount":
+                world.may_fail("open")
+                if not world.exists:
+                    raise NoProfileError
+                if world.passphrase is not None and passphrase() != world.passphrase:
+                    raise WrongPassphraseError
+                if connect and world.up:
+                    world.happen(Connected())
+                    world.happen(AllIn())
+                return cls(world, home)
+
+        return cast("type[Account]", Bound)
+
+
+class FakeAccount:
+    """The methods of the client's account, on a ``World``."""
+
+    def __init__(self, world: World, home: Path) -> None:
+        self._world = world
+        self._home = home
+        self.name = world.name
+        self.address = RELAY
+        self.fingerprint = FINGERPRINT
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._world.closed += 1
+
+    def send(self, peer: str, text: str, *, timeout: float = 30) -> str:
+        self._known(peer)
+        self._world.may_fail("send")
+        if len(text.encode()) > MAX_TEXT:
+            raise TextTooLongError
+        return self._world.message(
+            text,
+            peer,
+            direction="out",
+            state=MessageState.QUEUED,
+            received_at=None,
+            sender=self.name,
+            recipient=peer,
+        ).id
+
+    def wait(self, message_id: str, state: MessageState, timeout: float) -> MessageState:
+        self._world.may_fail("wait")
+        return self._world.reaches if self._world.up else MessageState.QUEUED
+
+    def unshown(self) -> list[Message]:
+        return [m for m in self._world.messages if m.direction == "in" and m.id not in self._world.shown]
+
+    def next_event(self, timeout: float | None) -> Event | None:
+        self._world.may_fail("next_event")
+        with self._world.changed:
+            self._world.changed.wait_for(lambda: self._world.events, timeout)
+            return self._world.events.popleft() if self._world.events else None
+
+    def catch_up(self, timeout: float) -> bool:
+        self._world.may_fail("catch_up")
+        return self._world.up
+
+    def mark_shown(self, message: Message) -> None:
+        self._world.may_fail("mark_shown")
+        self._world.shown.append(message.id)
+
+    def contacts(self) -> list[Contact]:
+        return list(self._world.people.values())
+
+    def safety(self, peer: str, *, timeout: float = 30) -> Safety:
+        contact = self._known(peer)
+        return Safety(contact.name, contact.fingerprint, NUMBER, contact.verified)
+
+    def verify(self, peer: str, number: str, *, timeout: float = 30) -> None:
+        contact = self._known(peer)
+        if not (number.isdecimal() and len(number) == len(NUMBER)):
+            raise LocalError("that is no safety number")
+        if number != NUMBER:
+            raise KeyChangedError("that is not the number")
+        self._world.people[peer] = replace(contact, verified=True, key_changed=False)
+
+    def accept(self, peer: str) -> None:
+        contact = self._known(peer)
+        self._world.people[peer] = replace(contact, standing="contact", key_changed=False)
+
+    def history(self, peer: str, *, search: str | None = None, limit: int | None = None) -> list[Message]:
+        self._known(peer)
+        found = [m for m in self._world.messages if m.peer == peer and (search or "") in m.text]
+        return found[-limit:] if limit else found
+
+    def status(self) -> Status:
+        return Status(
+            name=self.name,
+            address=RELAY,
+            fingerprint=FINGERPRINT,
+            connected=self._world.up,
+            problem=None if self._world.up else "nobody answers",
+            queued=sum(m.state is MessageState.QUEUED for m in self._world.messages),
+            unread=len(self.unshown()),
+            contacts=len(self._world.people),
+            one_time_prekeys=100 if self._world.up else None,
+            home=str(self._home),
+            passphrase=self._world.passphrase is not None,
+        )
+
+    def _known(self, peer: str) -> Contact:
+        if peer in self._world.people:
+            return self._world.people[peer]
+        if not self._world.up:
+            raise RelayUnreachableError("nobody answers")
+        raise NoSuchPeerError(f"{peer} is unknown")
+
+
+def main() -> None:
+    """Be e2echat with a fake account whose world hears of arriving messages on the file E2ECHAT_TEST_ARRIVALS."""
+    world = World(exists="E2ECHAT_TEST_NO_PROFILE" not in os.environ)
+    world.passphrase = os.environ.get("E2ECHAT_TEST_PASSPHRASE")
+    if "E2ECHAT_TEST_BUG" in os.environ:
+        world.failures["open"] = KeyError("a secret")
+    for text in os.environ.get("E2ECHAT_TEST_WAITING", "").splitlines():
+        world.message(text)
+
+    def listen(path: str) -> None:
+        with Path(path).open() as pipe:
+            for line in pipe:
+                world.arrive(line.rstrip("\n"))
+
+    arrivals = os.environ.get("E2ECHAT_TEST_ARRIVALS")
+    if arrivals:
+        threading.Thread(target=listen, args=(arrivals,), daemon=True).start()
+    sys.excepthook = report_bug
+    try:
+        sys.exit(run(sys.argv[1:], Session(Output.standard(), Input.standard(), world.account_class)))
+    finally:
+        log = os.environ.get("E2ECHAT_TEST_LOG")
+        if log:
+            Path(log).write_text("\n".join([*(f"sent {t}" for t in world.sent()), *world.shown]))
+
+
+if __name__ == "__main__":
+    main()
