@@ -51,12 +51,10 @@ def unlp(data: bytes, count: int) -> list[bytes]:
             raise MalformedError("a field is missing")
         (length,) = _LENGTH.unpack_from(data, position)
         position += 4
-        if length > len(data) - position:
-            raise MalformedError("a field is cut short")
         parts.append(data[position : position + length])
         position += length
     if position != len(data):
-        raise MalformedError("bytes behind the last field")
+        raise MalformedError("the last field is cut short, or bytes behind it")
     return parts
 
 
@@ -74,8 +72,6 @@ def unpack(label: str, raw: bytes, sizes: Sequence[int | range]) -> tuple[list[b
     Raises:
         MalformedError: another label, a wrong number of fields, or a wrong length.
     """
-    if len(raw) < SIGNATURE_SIZE:
-        raise MalformedError("a record is cut short")
     signed, signature = raw[:-SIGNATURE_SIZE], raw[-SIGNATURE_SIZE:]
     found, *fields = unlp(signed, len(sizes) + 1)
     if found != LABEL_PREFIX + label.encode():

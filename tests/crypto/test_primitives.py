@@ -21,6 +21,7 @@ from e2echat.crypto.primitives import (
     kem_public,
     open_box,
     require_canonical,
+    require_kem_key,
 )
 from e2echat.errors import CryptoError
 
@@ -125,9 +126,12 @@ def test_a_kem_key_is_of_its_length_and_below_the_modulus() -> None:
     unreduced = (3329).to_bytes(2, "little") + public[
         2:
     ]  # FIPS 203, section 7.2: the first coefficient is q itself
+    require_kem_key(public)
     for bad in (b"", public[:-1], public + b"\0", b"\xff" * KEM_KEY_SIZE, unreduced):
         with pytest.raises(CryptoError):
             SystemRandomness().encapsulate(bad)
+        with pytest.raises(CryptoError):
+            require_kem_key(bad)
 
 
 def test_signatures() -> None:
