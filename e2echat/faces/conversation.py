@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from e2echat.client.events import Connected, Disconnected, MessageArrived
+from e2echat.client.events import Connected, Contact, Disconnected, Message
 from e2echat.errors import E2EChatError, KeyChangedError
 from e2echat.faces.exits import sentence_for
 from e2echat.faces.feed import Feed, show_event, show_message
@@ -59,7 +59,8 @@ class Conversation:
         """Show where the conversation stood, then what has come since."""
         waiting = list(self._feed.waiting())
         unseen = {message.id for message in waiting}
-        recent = self._account.history(self.peer, limit=RECENT + len(waiting))
+        # Nothing is recorded of somebody to whom nobody has written yet.
+        recent = self._account.history(self.peer, limit=RECENT + len(waiting)) if self._contact() else []
         for message in [message for message in recent if message.id not in unseen][-RECENT:]:
             self._out.text(message_head(message, with_state=True), message.text)
         for message in waiting:
@@ -81,8 +82,8 @@ class Conversation:
             happened = False
             for event in self._feed.until(time.monotonic() + (0 if last else TURN)):
                 happened = True
-                if isinstance(event, MessageArrived):
-                    show_message(self._account, self._out, event.message, with_date=False)
+                if isinstance(event, Message):
+                    show_message(self._account, self._out, event, with_date=False)
                 elif not isinstance(event, Connected | Disconnected):
                     # Whether there is a connection stands in the summary.
                     show_event(self._out, event)
@@ -151,8 +152,12 @@ class Conversation:
                 )
         return True
 
+    def _contact(self) -> Contact | None:
+        return next((contact for contact in self._account.contacts() if contact.name == self.peer), None)
+
     def _verified(self) -> bool:
-        return any(contact.name == self.peer and contact.verified for contact in self._account.contacts())
+        contact = self._contact()
+        return contact is not None and contact.verified
 
     def _summarise(self) -> None:
         status = self._account.status()

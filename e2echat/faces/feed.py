@@ -18,34 +18,43 @@ class Feed:
     def __init__(self, account: "Account", peer: str | None = None) -> None:
         self._account = account
         self._peer = peer
-        self._begun: set[str] = set()
+        self._taken: set[str] = set()
 
     def waiting(self) -> Iterator[Message]:
-        """What waits in the profile, oldest first; to be called once, and first."""
-        backlog = [message for message in self._account.unshown() if self._is_meant(message.peer)]
-        # Each of these may also be announced as having arrived. They are all that can come twice.
-        self._begun = {message.id for message in backlog}
-        yield from backlog
+        """What waits in the profile, oldest first. Each is to be shown before the next is asked for."""
+        for message in self._account.unshown():
+            if self._is_meant(message.peer):
+                # It may also be announced as having arrived; nothing else can come twice.
+                self._taken.add(message.id)
+                yield message
 
-    def until(self, deadline: float | None) -> Iterator[Event]:
-        """Events as they happen: those that have, and then until ``deadline`` on the monotonic clock; None: for ever.
-
-        Messages among them are new ones.
-        """
+    def until(self, deadline: float | None) -> Iterator[Message | Event]:
+        """New messages, and other events as they happen, until ``deadline`` on the monotonic clock; None: for ever."""
+        arrived = False
         while True:
-            left = None if deadline is None else max(0.0, deadline - time.monotonic())
-            event = self._account.next_event(left)
+            event = self._account.next_event(0)
+            if event is None and arrived:
+                # A flood of events can push out some of them; the messages themselves are all in the profile.
+                yield from self.waiting()
+                arrived = False
+            event = event or self._account.next_event(_left(deadline))
             if event is None:
                 return
             if not isinstance(event, MessageArrived):
                 yield event
-            elif event.message.id in self._begun:
-                self._begun.discard(event.message.id)
+                continue
+            arrived = True
+            if event.message.id in self._taken:
+                self._taken.discard(event.message.id)
             elif self._is_meant(event.message.peer):
-                yield event
+                yield event.message
 
     def _is_meant(self, peer: str) -> bool:
         return self._peer is None or peer == self._peer
+
+
+def _left(deadline: float | None) -> float | None:
+    return None if deadline is None else max(0.0, deadline - time.monotonic())
 
 
 def show_message(account: "Account", out: Output, message: Message, *, with_date: bool = True) -> None:

@@ -66,6 +66,8 @@ class World:
     """Everything behind the accounts, and what they were asked to do."""
 
     people: dict[str, Contact] = field(default_factory=lambda: {"bob": person("bob")})
+    strangers: set[str] = field(default_factory=lambda: {"frank"})
+    """Known at the relay, and not here."""
     name: str = "alice"
     exists: bool = True
     passphrase: str | None = None
@@ -166,7 +168,7 @@ class FakeAccount:
         self._world.closed += 1
 
     def send(self, peer: str, text: str, *, timeout: float = 30) -> str:
-        self._known(peer)
+        self._world.people[peer] = self._known(peer)
         self._world.may_fail("send")
         if len(text.encode()) > MAX_TEXT:
             raise TextTooLongError
@@ -221,7 +223,8 @@ class FakeAccount:
         self._world.people[peer] = replace(contact, standing="contact", key_changed=False)
 
     def history(self, peer: str, *, search: str | None = None, limit: int | None = None) -> list[Message]:
-        self._known(peer)
+        if peer not in self._world.people:
+            raise NoSuchPeerError
         found = [m for m in self._world.messages if m.peer == peer and (search or "") in m.text]
         return found[-limit:] if limit else found
 
@@ -245,6 +248,8 @@ class FakeAccount:
             return self._world.people[peer]
         if not self._world.up:
             raise RelayUnreachableError("nobody answers")
+        if peer in self._world.strangers:
+            return person(peer)
         raise NoSuchPeerError(f"{peer} is unknown")
 
 

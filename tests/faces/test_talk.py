@@ -3,13 +3,15 @@ import json
 import os
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from e2echat.client.events import MessageState
+from e2echat.client.events import Message, MessageState
 from e2echat.errors import KeyChangedError, RefusedError, StorageError
 from e2echat.faces.conversation import Conversation
+from e2echat.faces.feed import Feed
 from e2echat.faces.output import Output
 
 if TYPE_CHECKING:
@@ -109,6 +111,11 @@ class TestPlainly:
         assert [line.split(": ")[1] for line in result.lines] == ["said before", "waits"]
         assert "not verified" in result.err
 
+    def test_begins_with_somebody_nobody_has_written_to(self, cli: "CommandLine", world: "World") -> None:
+        cli.by_hand = True
+        assert cli("talk", "--peer", "frank", typed="hello\n").code == 0
+        assert world.sent() == ["hello"]
+
     def test_verifies(self, talk: Callable[..., Any], world: "World", number: str) -> None:
         assert "01234 56789" in talk("/verify").err
         assert talk("/verify 123", "/verify " + "1" * 60).code == 0
@@ -164,8 +171,24 @@ class TestWithoutAProfile:
         assert not world.exists
 
 
+def test_messages_whose_events_were_pushed_out_are_shown(world: "World") -> None:
+    account: Any = world.account_class().open(Path(), str)
+    feed = Feed(account)
+    assert list(feed.waiting()) == []
+    for text in ("one", "two", "three"):
+        world.arrive(text)
+    # Two for signing in, then one for each message.
+    del world.events[3]
+    seen = []
+    for event in feed.until(0):
+        if isinstance(event, Message):
+            seen.append(event.text)
+            account.mark_shown(event)
+    assert sorted(seen) == ["one", "three", "two"]
+
+
 def test_a_message_is_shown_once_however_it_is_learnt_of(world: "World") -> None:
-    account: Any = world.account_class().open(None, str)  # type: ignore[arg-type]
+    account: Any = world.account_class().open(Path(), str)
     out = io.StringIO()
     conversation = Conversation(account, "bob", Output(out, out))
     world.arrive("both waiting and announced")

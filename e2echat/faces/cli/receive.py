@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from e2echat.client.events import AllIn, Connected, Message, MessageArrived
+from e2echat.client.events import AllIn, Connected, Message
 from e2echat.errors import RelayUnreachableError
 from e2echat.faces.cli.options import common, timeout_option
 from e2echat.faces.cli.session import Session
@@ -45,8 +45,8 @@ def _messages(session: Session, account: "Account", timeout: float | None) -> It
     yield from feed.waiting()
     answered = timeout is None or account.catch_up(CATCH_UP)
     for event in feed.until(deadline):
-        if isinstance(event, MessageArrived):
-            yield event.message
+        if isinstance(event, Message):
+            yield event
             continue
         answered = answered or isinstance(event, AllIn)
         if timeout is None or not isinstance(event, Connected):
