@@ -1,7 +1,7 @@
 """What every test may use: two people's keys and records, and how Hypothesis runs."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import pytest
@@ -11,6 +11,7 @@ from e2echat.crypto.keys import Device, ExchangeKey, Identity, SigningKey
 from e2echat.crypto.prekeys import PrekeyBundle, PrekeyKind, PrekeySecret
 from e2echat.crypto.primitives import SystemRandomness
 from e2echat.crypto.session import Accepted, Opened, OwnDevice, ReplyRoute, Session
+from tests.world import World, Worlds
 
 # A test does not fail because the machine is busy, and a CI run does not depend on luck.
 settings.register_profile("e2echat", deadline=None, derandomize="CI" in os.environ, print_blob=True)
@@ -160,3 +161,17 @@ def open_talk(alice: Person, bob: Person) -> Callable[..., Talk]:
 @pytest.fixture
 def talk(open_talk: Callable[..., Talk]) -> Talk:
     return open_talk()
+
+
+@pytest.fixture(name="world")
+def one_world() -> Iterator[World]:
+    worlds = Worlds()
+    yield worlds.make()
+    worlds.close()
+
+
+@pytest.fixture(name="other_world")
+def another_world() -> Iterator[World]:
+    worlds = Worlds()
+    yield worlds.make()
+    worlds.close()

@@ -180,7 +180,7 @@ class Control:
 
 
 def _refuse(connection: Connection, request: int, reason: Refusal) -> None:
-    connection.send(messages.encode(messages.Refused(request, reason)))
+    connection.send(messages.encode(messages.Refused(request, int(reason))))
 
 
 def _bundle(
