@@ -1,11 +1,11 @@
 """Print one table: medians of interleaved rounds, and each figure's ratio to the one that it is read against."""
 
-from bench import micro, start
+from bench import micro, sessions, start
 from bench.measure import Figure, run
 
 
 def main() -> None:
-    figures: list[Figure] = [*micro.figures(), *start.figures()]
+    figures: list[Figure] = [*micro.figures(), *sessions.figures(), *start.figures()]
     medians = run(figures)
     width = max(len(figure.name) for figure in figures)
     print(f"{'':{width}}  {'median':>10}  {'spread':>7}  ratio")

@@ -19,8 +19,7 @@ def _python(*arguments: str) -> Callable[[], None]:
 def figures() -> list[Figure]:
     return [
         Figure(BARE, _python("-c", "pass")),
-        Figure(
-            "import of the wire formats", _python("-c", "import e2echat.wire.relay_messages"), beside=BARE
-        ),
-        Figure("import of the primitives", _python("-c", "import e2echat.crypto.primitives"), beside=BARE),
+        Figure("e2echat --version", _python("-m", "e2echat", "--version"), beside=BARE),
+        Figure("e2echat --help", _python("-m", "e2echat", "--help"), beside=BARE),
+        Figure("import of the session", _python("-c", "import e2echat.crypto.session"), beside=BARE),
     ]
