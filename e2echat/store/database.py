@@ -116,7 +116,9 @@ class Database:
             yield
             self.execute("COMMIT")
         except BaseException:
-            self._rollback()
+            # SQLite itself has rolled back after a full disk and the like.
+            if self._connection.in_transaction:
+                self.execute("ROLLBACK")
             raise
 
     def close(self) -> None:
@@ -124,24 +126,15 @@ class Database:
         with _storage_errors():
             self._connection.close()
 
-    def _rollback(self) -> None:
-        # SQLite itself has rolled back after a full disk and the like.
-        if self._connection.in_transaction:
-            self.execute("ROLLBACK")
-
     def _migrate(self, scripts: Sequence[str]) -> None:
         ((version,),) = self.execute("PRAGMA user_version")
         if version > len(scripts):
             raise StorageError("the profile was used by a newer e2echat; this one is too old for it")
         for number, script in enumerate(scripts[version:], version + 1):
-            try:
-                with _storage_errors():
-                    self._connection.executescript(
-                        f"BEGIN IMMEDIATE;\n{script}\n;PRAGMA user_version = {number};\nCOMMIT;"
-                    )
-            except StorageError:
-                self._rollback()
-                raise
+            with _storage_errors():  # after one, the connection is closed and takes the transaction with it
+                self._connection.executescript(
+                    f"BEGIN IMMEDIATE;\n{script}\n;PRAGMA user_version = {number};\nCOMMIT;"
+                )
 
 
 def schema_scripts() -> list[str]:
@@ -180,7 +173,7 @@ def _make_private(path: Path, *, must_exist: bool) -> None:
     """Have the file exist as 0600 before SQLite opens it; the WAL gets its mode from it."""
     create = 0 if must_exist else os.O_CREAT
     try:
-        descriptor = os.open(path, os.O_RDWR | create | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600)
+        descriptor = os.open(path, os.O_RDWR | create | os.O_NOFOLLOW, 0o600)
         try:
             found = os.fstat(descriptor)
             if not stat.S_ISREG(found.st_mode):

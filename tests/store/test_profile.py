@@ -1,4 +1,5 @@
 import errno
+import fcntl
 import os
 import resource
 import signal
@@ -282,22 +283,21 @@ def test_a_profile_that_is_removed_while_one_waits(home: Path) -> None:
         waiting.lock(sleep=sleep)
 
 
-def test_a_lock_file_that_was_replaced_while_one_waits_does_not_count(profile: Profile, home: Path) -> None:
-    lock = profile.lock()
-    replaced: list[Any] = []
+def test_a_lock_on_a_file_that_is_no_longer_there_does_not_count(
+    profile: Profile, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, calls = fcntl.flock, 0
 
-    def sleep(_: float) -> None:
-        if not replaced:
+    def flock(descriptor: int, operation: int) -> None:
+        nonlocal calls
+        calls += 1
+        if calls == 1:  # between our opening it and locking it
             (home / "lock").unlink()
-            replaced.append(Profile.open(home).lock(0))
-            lock.release()
-        else:
-            replaced[0].release()
+        real(descriptor, operation)
 
-    with Profile.open(home).lock(sleep=sleep):
-        assert replaced
-        with pytest.raises(ProfileBusyError):
-            Profile.open(home).lock(0)
+    monkeypatch.setattr(fcntl, "flock", flock)
+    with profile.lock(sleep=lambda _: None), pytest.raises(ProfileBusyError):
+        Profile.open(home).lock(0)
 
 
 def test_a_killed_holder_holds_nothing(profile: Profile, home: Path) -> None:

@@ -7,7 +7,7 @@ import nacl.exceptions
 import pytest
 from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 
-from e2echat.crypto.primitives import SystemRandomness, argon2id
+from e2echat.crypto.primitives import H, SystemRandomness, argon2id
 from e2echat.errors import InvalidPassphraseError, StorageError, WrongPassphraseError
 from e2echat.store import vault
 from e2echat.store.vault import (
@@ -176,6 +176,21 @@ def test_cut_lengthened_or_garbage(
     for broken in (*(raw[:end] for end in range(len(raw))), raw + b"\0", b"\xff" * 200, raw[4:]):
         with pytest.raises(StorageError):
             open_vault(broken, passphrase)
+    assert not constant_argon2id
+
+
+def test_fields_of_a_wrong_length(contents: VaultContents, constant_argon2id: list[Cost]) -> None:
+    secrets = contents.account_seed + contents.database_key
+    broken = [
+        pack("vault-clear", secrets[1:], H("vault-check", secrets[1:])),
+        pack("vault-clear", secrets + b"\0", H("vault-check", secrets + b"\0")),
+        pack("vault-sealed", u32(2), u32(19 * 1024), bytes(15), bytes(104)),
+        pack("vault-sealed", u32(2), u32(19 * 1024), bytes(16), bytes(103)),
+        pack("vault-sealed", b"\0" + u32(2), u32(19 * 1024), bytes(16), bytes(104)),
+    ]
+    for raw in broken:
+        with pytest.raises(StorageError):
+            open_vault(raw, PASSPHRASE)
     assert not constant_argon2id
 
 
