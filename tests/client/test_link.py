@@ -376,19 +376,22 @@ def test_what_a_listener_raises_ends_the_connection_and_comes_back(
     assert read_to_end(accepted) == b""
 
 
+class EagerChannel(connection.PlainChannel):
+    """Stands for TLS whose last handshake bytes bring the first of the relay's along."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.established = False
+
+    def receive(self, raw: bytes) -> bytes:
+        self.established = True
+        return raw
+
+
 def test_bytes_that_come_with_the_end_of_the_handshake_are_not_lost(
     peer: Peer, recorder: Recorder, connect: Callable[..., Link], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class Eager(connection.PlainChannel):
-        def __init__(self) -> None:
-            super().__init__()
-            self.established = False
-
-        def receive(self, raw: bytes) -> bytes:
-            self.established = True
-            return raw
-
-    monkeypatch.setattr(link, "TlsChannel", Eager)
+    monkeypatch.setattr(link, "TlsChannel", EagerChannel)
     connect()
     peer.accept().sendall(HELLO)
     recorder.next("up")
@@ -428,14 +431,13 @@ def test_drop_without_retry_stays_down(
 
 
 def test_drop_delivers_nothing_more_of_that_connection(
-    peer: Peer, recorder: Recorder, connect: Callable[..., Link]
+    peer: Peer, recorder: Recorder, connect: Callable[..., Link], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(link, "TlsChannel", EagerChannel)
     recorder.on_up = lambda link: link.drop(retry=False)
     made = connect()
-    accepted = peer.accept_tls()
+    peer.accept().sendall(HELLO)
     recorder.next("up")
-    with contextlib.suppress(OSError):
-        accepted.sendall(HELLO)
     made._thread.join(PATIENCE)
     assert recorder.heard.empty()
 
@@ -450,9 +452,21 @@ def test_drop_while_waiting_to_retry_stays_down(recorder: Recorder, connect: Cal
     assert not made._thread.is_alive()
 
 
+def on_waiting(made: Link, then: Callable[[], None]) -> None:
+    """Have ``close`` call ``then`` once it has begun and waits for the callback that runs."""
+    wait_for = made._quiet.wait_for
+
+    def waiting(predicate: Callable[[], bool]) -> bool:
+        then()
+        return wait_for(predicate)
+
+    made._quiet.wait_for = waiting  # type: ignore[method-assign,assignment]  # a condition of our own
+
+
 def test_close_waits_for_the_callback_that_runs_and_none_follows(
-    peer: Peer, recorder: Recorder, connect: Callable[..., Link]
+    peer: Peer, recorder: Recorder, connect: Callable[..., Link], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(link, "_JOIN", 0)
     release, ended = threading.Event(), threading.Event()
 
     def hold(_: Link) -> None:
@@ -464,12 +478,10 @@ def test_close_waits_for_the_callback_that_runs_and_none_follows(
     accepted = peer.accept_tls()
     accepted.sendall(HELLO)
     recorder.next("up")
-    closing = threading.Thread(target=made.close)
-    closing.start()
-    release.set()
-    closing.join(PATIENCE)
+    on_waiting(made, release.set)
+    made.close()
     assert ended.is_set()
-    assert not made._thread.is_alive()
+    made._thread.join(PATIENCE)
     assert recorder.heard.empty()
 
 
@@ -509,17 +521,41 @@ def test_close_with_flush_lets_everything_leave_though_the_relay_still_talks(
     recorder.next("up")
     if plain:
         recorder.next("frames")
-    sent = [frame(300, bytes([number]) * 60_000) for number in range(64)]
+    release = threading.Event()
+
+    def hold(_: Link) -> None:
+        release.wait(PATIENCE)
+
+    recorder.on_frames = hold
+    accepted.sendall(HELLO)
+    recorder.next("frames")
+    accepted.sendall(HELLO * 100)  # unread bytes in a socket that closes would discard what it has sent
+    sent = [frame(300, bytes([number]) * 65_532) for number in range(250)]  # more than the kernel holds
     for piece in sent:
         made.send(piece)
-    accepted.sendall(HELLO * 100)  # unread bytes in a socket that closes would discard what it has sent
-    closing = threading.Thread(target=made.close, kwargs={"flush": PATIENCE})
+    on_waiting(made, release.set)
+    closing = threading.Thread(target=made.close, kwargs={"flush": 1000})
     closing.start()
+    assert release.wait(PATIENCE)
     received = read_to_end(accepted)
     accepted.close()
     closing.join(PATIENCE)
     assert received == b"".join(sent)
     assert not made._thread.is_alive()
+
+
+def test_nothing_is_taken_up_while_the_socket_is_full(peer: Peer, recorder: Recorder) -> None:
+    made = Link(peer.address, recorder)
+    made._unsent = bytearray(HELLO)
+    where = (socket.AF_INET, peer.listening.getsockname())
+    stuck = connection.Connection(where, connection.PlainChannel())
+    stuck._unsent += b"not taken yet"
+    assert made._take_unsent(stuck) == b""
+    stuck._unsent.clear()
+    assert made._take_unsent(stuck) == HELLO
+    assert made._take_unsent(stuck) == b""
+    stuck.close()
+    made.close()
 
 
 def test_a_relay_that_reads_nothing_cannot_fill_the_memory(
