@@ -1,7 +1,7 @@
 """What a control message does: claim, sign in, publish, fetch, open. No I/O. docs/spec/relay.md, "Messages"."""
 
-import hmac
 from functools import partial
+from hmac import compare_digest
 from typing import TypeAlias
 
 from e2echat.crypto.primitives import H, Randomness
@@ -166,7 +166,7 @@ class Control:
             raise RefusedRequestError(Refusal.LIMIT)
         mailbox = self._delivery.mailboxes.get(message.mailbox)
         expected = mailbox.capability_hash if mailbox else self._no_capability
-        holds = hmac.compare_digest(H("capability", message.capability), expected)
+        holds = compare_digest(H("capability", message.capability), expected)
         knock = self._knocks.find(message.capability, now)
         if mailbox is None or not (holds or (knock and knock.mailbox == mailbox.identifier)):
             raise RefusedRequestError(Refusal.NO_SUCH_CAPABILITY)

@@ -83,6 +83,7 @@ class Delivery:
                 mailbox.settle_behind(channel)
             elif not self._give_live(channel, one, 1, now):
                 self._keep(channel, one, index)
+        self.pump(mailbox)
 
     def _give_live(self, channel: Channel, data: bytes, count: int, now: float) -> bool:
         """Give envelopes to an owner who is there, has room, and misses nothing older."""

@@ -1,0 +1,218 @@
+"""A switchboard with a real database and clients in memory: no sockets, no threads, and a clock that tests turn."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TypeVar
+
+from e2echat.crypto.keys import Device, ExchangeKey, Identity, SigningKey
+from e2echat.crypto.prekeys import PrekeyKind, PrekeySecret
+from e2echat.crypto.primitives import H, SystemRandomness
+from e2echat.crypto.relay_records import NO_CERTIFICATE, AuthRecord, ClaimRecord, HelloRecord
+from e2echat.relay.accounts import Accounts
+from e2echat.relay.database import Database
+from e2echat.relay.limits import Limits
+from e2echat.relay.mailboxes.sqlite import SqliteMailboxes
+from e2echat.relay.storage import carry_out
+from e2echat.relay.switchboard import Switchboard
+from e2echat.relay.work import ReadSegments
+from e2echat.wire import frames
+from e2echat.wire import relay_messages as messages
+from e2echat.wire.schema import Message
+
+EPOCH = 1_700_000_000
+RANDOM = SystemRandomness()
+Answer = TypeVar("Answer", bound=Message)
+
+
+@dataclass
+class Account:
+    """Somebody's keys and records, and what goes with them at one relay."""
+
+    name: str
+    relay_key: bytes
+    epoch: int = EPOCH
+    key: SigningKey = field(default_factory=lambda: SigningKey.generate(RANDOM))
+    sign_in: SigningKey = field(default_factory=lambda: SigningKey.generate(RANDOM))
+    capability: bytes = field(default_factory=lambda: RANDOM.octets(32))
+    identity: Identity = field(init=False)
+    device: Device = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.identity = Identity.create(self.key, self.name)
+        self.device = Device.create(self.key, self.identity, self.epoch, ExchangeKey.generate(RANDOM).public)
+
+    def newer(self, by: int = 1) -> "Account":
+        """The same account on a new device."""
+        return replace(self, epoch=self.epoch + by, sign_in=SigningKey.generate(RANDOM))
+
+    def claim(self) -> messages.Claim:
+        record = ClaimRecord.create(self.key, self.relay_key, self.name, self.epoch, self.sign_in.public)
+        return messages.Claim(
+            1, self.identity.raw, self.device.raw, record.raw, H("capability", self.capability)
+        )
+
+    def authenticate(self, hello: HelloRecord) -> messages.Authenticate:
+        record = AuthRecord.create(self.sign_in, hello, RANDOM.octets(32), self.name)
+        return messages.Authenticate(2, record.raw)
+
+    def prekey(self, kind: PrekeyKind, prekey_id: int) -> bytes:
+        secret = PrekeySecret.generate(self.key, self.identity, self.device, kind, prekey_id, EPOCH, RANDOM)
+        return secret.prekey.raw
+
+
+class Client:
+    """One connection to the switchboard, seen from the other end."""
+
+    def __init__(self, world: "World") -> None:
+        self.world = world
+        self.connection = world.board.opened(NO_CERTIFICATE, world.now)
+        self.seen = 0
+        """Envelopes delivered so far."""
+        self._decoder = frames.FrameDecoder()
+        self._frames: list[tuple[int, bytes]] = []
+        hello = self.message(messages.Hello)
+        self.hello = HelloRecord.parse(hello.record, world.key.public, NO_CERTIFICATE)
+
+    @property
+    def closing(self) -> bool:
+        return self.connection.closing
+
+    def say(self, data: bytes) -> None:
+        self.world.board.received(self.connection, data, self.world.now)
+        self.world.turn()
+
+    def hear(self) -> list[tuple[int, bytes]]:
+        """All frames that came since this was last asked: tag and body."""
+        self._frames += self._decoder.feed(self.connection.take_output())
+        heard, self._frames = self._frames, []
+        return heard
+
+    def message(self, kind: type[Answer]) -> Answer:
+        """The next frame, which must be this message."""
+        self._frames += self._decoder.feed(self.connection.take_output())
+        tag, body = self._frames.pop(0)
+        assert tag == frames.Tag.CONTROL
+        message = messages.decode(body)
+        assert isinstance(message, kind), message
+        return message
+
+    def ask(self, request: Message, kind: type[Answer]) -> Answer:
+        self.say(messages.encode(request))
+        return self.message(kind)
+
+    def refused(self, request: Message) -> int:
+        """The reason why ``request`` is refused."""
+        return self.ask(request, messages.Refused).reason
+
+    def open(self, account: Account, *, repeat: bool = False, capability: bytes | None = None) -> int:
+        """The tag of a new channel to ``account``."""
+        mailbox = self.world.mailboxes[account.name]
+        request = messages.Open(3, mailbox, capability or account.capability, repeat)
+        return self.ask(request, messages.Opened).channel
+
+    def envelopes(self) -> list[bytes]:
+        """The bodies of the envelopes that came, ids left out; nothing else may have come."""
+        heard = [frames.parse_envelope(body)[1] for tag, body in self.hear() if tag >= frames.FIRST_CHANNEL]
+        self.seen += len(heard)
+        return heard
+
+    def acknowledge(self) -> None:
+        """Everything that was heard."""
+        self.say(frames.acknowledge(self.seen))
+
+    def settled(self) -> int:
+        """The last count of settled submissions that came."""
+        counts = [
+            frames.parse_channel_count(body)[1] for tag, body in self.hear() if tag == frames.Tag.ACCEPTED
+        ]
+        return counts[-1] if counts else 0
+
+    def leave(self) -> None:
+        self.world.board.closed(self.connection)
+        self.world.turn()
+
+
+class World:
+    """One relay."""
+
+    def __init__(
+        self, limits: Limits | None = None, path: Path | None = None, *, open_registration: bool = True
+    ) -> None:
+        self.limits = limits or Limits()
+        self.path = path or Path(":memory:")
+        self.now = 1_000.0
+        self.today = EPOCH
+        self.key = SigningKey.generate(RANDOM)
+        self.open_registration = open_registration
+        self.mailboxes: dict[str, bytes] = {}
+        self.storing = True
+        """Whether the storage works at once; else only when told to."""
+        self.batches: list[list[str]] = []
+        """The kinds of work in each batch that was carried out."""
+        self.restart()
+
+    def restart(self) -> None:
+        """Begin anew with what is on disk, as after a crash."""
+        self.database = Database(self.path)
+        self.store = SqliteMailboxes(self.database)
+        self.accounts = Accounts(self.database)
+        self.board = Switchboard(
+            self.key, self.limits, RANDOM, self.today, open_registration=self.open_registration
+        )
+        self.board.restore(self.accounts.all(), self.store.index())
+        self.turn()
+
+    def crash(self) -> None:
+        """Lose everything that is only in memory, and begin anew."""
+        self.database.close()
+        self.restart()
+
+    def turn(self) -> None:
+        while self.storing and self.store_batch():
+            pass
+
+    def store_batch(self, *, fail: bool = False, fail_reads: bool = False) -> bool:
+        """Carry out one batch of storage work; False if there is none."""
+        work = self.board.take_work()
+        if not work:
+            return False
+        self.batches.append([type(item.request).__name__ for item in work])
+        if fail or fail_reads:
+            for item in work:
+                item.failed = fail or isinstance(item.request, ReadSegments)
+        else:
+            carry_out(work, self.store, self.accounts)
+        self.board.finished(work, self.now)
+        return True
+
+    def later(self, seconds: float) -> None:
+        """Turn the clock and do what is due."""
+        self.now += seconds
+        self.today += int(seconds)
+        self.board.tick(self.now, self.today)
+        self.board.sweep(self.now)
+        self.turn()
+
+    def account(self, name: str) -> Account:
+        """Somebody who has claimed ``name``."""
+        account = Account(name, self.key.public)
+        client = Client(self)
+        client.ask(account.claim(), messages.Done)
+        self.mailboxes[name] = client.ask(account.authenticate(client.hello), messages.Welcome).mailbox
+        client.leave()
+        return account
+
+    def connect(self) -> Client:
+        return Client(self)
+
+    def sign_in(self, account: Account) -> Client:
+        """The owner's connection, past the welcome."""
+        client = Client(self)
+        client.ask(account.authenticate(client.hello), messages.Welcome)
+        return client
+
+
+def submissions(channel: int, texts: Sequence[bytes]) -> bytes:
+    """Frames with a fresh id each."""
+    return b"".join(frames.submission(channel, RANDOM.octets(16), text) for text in texts)

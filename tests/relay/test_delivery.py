@@ -1,0 +1,394 @@
+"""Envelopes on their way: order, acknowledgement, storage, quotas, repeats."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from e2echat.relay.limits import Limits
+from e2echat.wire import frames
+from e2echat.wire.relay_messages import Refusal
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+    from tests.helpers.relay_world import World
+
+TEXTS = [b"%d" % number for number in range(5)]
+
+
+def refusals(heard: list[tuple[int, bytes]]) -> list[tuple[int, int]]:
+    """Index and reason of each refused submission."""
+    return [frames.parse_refusal(body)[1:] for tag, body in heard if tag == frames.Tag.REFUSED]
+
+
+def test_what_is_online_and_acknowledged_is_never_written(world: "World", relay_world: "ModuleType") -> None:
+    bob = world.account("bob")
+    owner, sender = world.sign_in(bob), world.connect()
+    channel = sender.open(bob)
+    world.batches.clear()
+    sender.say(relay_world.submissions(channel, TEXTS))
+    assert owner.envelopes() == TEXTS
+    assert sender.settled() == 0
+    owner.acknowledge()
+    assert sender.settled() == len(TEXTS)
+    world.later(1)
+    assert world.batches == []
+
+
+def test_delivered_frames_are_the_submitted_bytes(world: "World") -> None:
+    bob = world.account("bob")
+    owner, sender = world.sign_in(bob), world.connect()
+    frame = frames.submission(sender.open(bob), bytes(range(16)), b"sealed")
+    sender.say(frame)
+    assert owner.connection.take_output() == frame
+
+
+def test_stored_frames_are_the_submitted_bytes(world: "World") -> None:
+    bob = world.account("bob")
+    sender = world.connect()
+    frame = frames.submission(sender.open(bob), bytes(range(16)), b"sealed")
+    sender.say(frame)
+    assert [frames.frame(*heard) for heard in world.sign_in(bob).hear()] == [frame]
+
+
+def test_an_acknowledgement_cuts_a_run(world: "World", relay_world: "ModuleType") -> None:
+    bob = world.account("bob")
+    owner, sender = world.sign_in(bob), world.connect()
+    sender.say(relay_world.submissions(sender.open(bob), TEXTS))
+    owner.say(frames.acknowledge(2))
+    assert sender.settled() == 2
+    owner.leave()
+    assert sender.settled() == len(TEXTS)
+    assert world.sign_in(bob).envelopes() == TEXTS[2:]
+
+
+def test_accepted_follows_the_disk(world: "World", relay_world: "ModuleType") -> None:
+    bob = world.account("bob")
+    sender = world.connect()
+    channel = sender.open(bob)
+    world.storing = False
+    sender.say(relay_world.submissions(channel, TEXTS))
+    assert sender.settled() == 0
+    world.store_batch()
+    assert sender.settled() == len(TEXTS)
+
+
+def test_what_an_owner_does_not_acknowledge_is_written_soon(
+    world: "World", relay_world: "ModuleType"
+) -> None:
+    bob = world.account("bob")
+    owner, sender = world.sign_in(bob), world.connect()
+    sender.say(relay_world.submissions(sender.open(bob), TEXTS))
+    world.later(world.limits.write_after)
+    assert sender.settled() == len(TEXTS)
+    assert owner.envelopes() == TEXTS
+    owner.acknowledge()
+    owner.leave()
+    assert world.sign_in(bob).envelopes() == []
+
+
+def test_order_survives_live_late_and_stored(world: "World", relay_world: "ModuleType") -> None:
+    bob = world.account("bob")
+    sender = world.connect()
+    channel = sender.open(bob)
+    sender.say(relay_world.submissions(channel, [b"stored"]))
+    owner = world.sign_in(bob)
+    world.storing = False
+    sender.say(relay_world.submissions(channel, [b"live"]))
+    world.later(world.limits.write_after)
+    sender.say(relay_world.submissions(channel, [b"while written"]))
+    owner.leave()
+    sender.say(relay_world.submissions(channel, [b"while away"]))
+    owner = world.sign_in(bob)
+    world.storing = True
+    world.turn()
+    sender.say(relay_world.submissions(channel, [b"again live"]))
+    assert owner.envelopes() == [b"stored", b"live", b"while written", b"while away", b"again live"]
+    owner.acknowledge()
+    assert sender.settled() == 5
+    owner.leave()
+    assert world.sign_in(bob).envelopes() == []
+
+
+def test_a_crash_loses_nothing_that_was_accepted(
+    make_world: "Callable[..., World]", relay_world: "ModuleType", tmp_path: Path
+) -> None:
+    path = tmp_path / "relay.db"
+    path.touch()
+    world = make_world(path=path)
+    bob = world.account("bob")
+    sender = world.connect()
+    channel = sender.open(bob)
+    sender.say(relay_world.submissions(channel, TEXTS))
+    owner = world.sign_in(bob)
+    owner.say(frames.acknowledge(2))
+    world.storing = False
+    sender.say(relay_world.submissions(channel, [b"never accepted"]))
+    assert sender.settled() == len(TEXTS)
+    world.storing = True
+    world.crash()
+    owner = world.sign_in(bob)
+    assert owner.envelopes() == TEXTS[2:]
+    sender = world.connect()
+    sender.say(relay_world.submissions(sender.open(bob), [b"next"]))
+    assert owner.envelopes() == [b"next"]
+
+
+def test_a_second_connection_replaces_the_first(world: "World", relay_world: "ModuleType") -> None:
+    bob = world.account("bob")
+    first, sender = world.sign_in(bob), world.connect()
+    channel = sender.open(bob)
+    sender.say(relay_world.submissions(channel, TEXTS))
+    second = world.sign_in(bob)
+    assert first.closing
+    assert second.envelopes() == TEXTS
+    first.leave()
+    sender.say(relay_world.submissions(channel, [b"more"]))
+    assert second.envelopes() == [b"more"]
+
+
+@pytest.mark.parametrize("count", [1, 3, 2**64 - 1])
+def test_acknowledging_more_than_was_delivered_closes(
+    world: "World", relay_world: "ModuleType", count: int
+) -> None:
+    bob = world.account("bob")
+    owner, sender = world.sign_in(bob), world.connect()
+    channel = sender.open(bob)
+    if count == 3:
+        sender.say(relay_world.submissions(channel, TEXTS[:2]))
+    owner.say(frames.acknowledge(count))
+    assert owner.closing
+
+
+def test_acknowledging_backwards_closes(world: "World", relay_world: "ModuleType") -> None:
+    bob = world.account("bob")
+    owner, sender = world.sign_in(bob), world.connect()
+    sender.say(relay_world.submissions(sender.open(bob), TEXTS))
+    owner.say(frames.acknowledge(2))
+    owner.say(frames.acknowledge(1))
+    assert owner.closing
+
+
+def test_a_full_mailbox_refuses_and_keeps_what_it_has(
+    make_world: "Callable[..., World]", relay_world: "ModuleType"
+) -> None:
+    world = make_world(Limits(mailbox_envelopes=3))
+    bob = world.account("bob")
+    sender = world.connect()
+    sender.say(relay_world.submissions(sender.open(bob), TEXTS))
+    heard = sender.hear()
+    assert refusals(heard) == [(3, Refusal.MAILBOX_FULL), (4, Refusal.MAILBOX_FULL)]
+    assert heard[-1][0] == frames.Tag.ACCEPTED
+    assert frames.parse_channel_count(heard[-1][1])[1] == len(TEXTS)
+    assert world.sign_in(bob).envelopes() == TEXTS[:3]
+
+
+def test_a_mailbox_is_also_full_by_bytes(
+    make_world: "Callable[..., World]", relay_world: "ModuleType"
+) -> None:
+    world = make_world(Limits(mailbox_bytes=250))
+    bob = world.account("bob")
+    sender = world.connect()
+    sender.say(relay_world.submissions(sender.open(bob), [bytes(100)] * 3))
+    assert refusals(sender.hear()) == [(2, Refusal.MAILBOX_FULL)]
+
+
+def test_acknowledging_makes_room(make_world: "Callable[..., World]", relay_world: "ModuleType") -> None:
+    world = make_world(Limits(mailbox_envelopes=2))
+    bob = world.account("bob")
+    sender = world.connect()
+    channel = sender.open(bob)
+    sender.say(relay_world.submissions(channel, TEXTS[:2]))
+    owner = world.sign_in(bob)
+    owner.envelopes()
+    owner.acknowledge()
+    owner.leave()
+    sender.hear()
+    sender.say(relay_world.submissions(channel, TEXTS[:2]))
+    assert refusals(sender.hear()) == []
+
+
+def test_a_failing_disk_refuses_and_the_owner_keeps_what_he_was_given(
+    world: "World", relay_world: "ModuleType"
+) -> None:
+    bob = world.account("bob")
+    owner, sender = world.sign_in(bob), world.connect()
+    channel = sender.open(bob)
+    world.storing = False
+    sender.say(relay_world.submissions(channel, TEXTS))
+    owner.say(frames.acknowledge(1))
+    world.later(world.limits.write_after)
+    owner.say(frames.acknowledge(2))
+    world.store_batch(fail=True)
+    heard = sender.hear()
+    assert refusals(heard) == [(index, Refusal.STORAGE) for index in (2, 3, 4)]
+    assert frames.parse_channel_count(heard[-1][1])[1] == len(TEXTS)
+    world.storing = True
+    sender.say(relay_world.submissions(channel, [b"after"]))
+    assert owner.envelopes() == [*TEXTS, b"after"]
+    owner.acknowledge()
+    assert not owner.closing
+    assert sender.settled() == 6
+
+
+def test_a_failing_disk_refuses_what_nobody_was_given(world: "World", relay_world: "ModuleType") -> None:
+    bob = world.account("bob")
+    sender = world.connect()
+    channel = sender.open(bob)
+    world.storing = False
+    sender.say(relay_world.submissions(channel, TEXTS))
+    world.store_batch(fail=True)
+    assert len(refusals(sender.hear())) == len(TEXTS)
+    world.storing = True
+    sender.say(relay_world.submissions(channel, [b"after"]))
+    assert world.sign_in(bob).envelopes() == [b"after"]
+
+
+def test_a_disk_that_does_not_read_closes_and_loses_nothing(
+    world: "World", relay_world: "ModuleType"
+) -> None:
+    bob = world.account("bob")
+    sender = world.connect()
+    sender.say(relay_world.submissions(sender.open(bob), TEXTS))
+    world.storing = False
+    owner = world.sign_in(bob)
+    world.store_batch(fail_reads=True)
+    assert owner.closing
+    owner.leave()
+    world.storing = True
+    assert world.sign_in(bob).envelopes() == TEXTS
+
+
+@pytest.mark.parametrize("place", ["in flight", "being written", "stored"])
+def test_a_repeat_of_what_is_held_is_kept_once(world: "World", relay_world: "ModuleType", place: str) -> None:
+    bob = world.account("bob")
+    owner = world.sign_in(bob) if place == "in flight" else None
+    sender, again = world.connect(), world.connect()
+    first = frames.submission(sender.open(bob), bytes(16), b"once")
+    repeat = frames.submission(again.open(bob, repeat=True), bytes(16), b"once")
+    world.storing = place == "stored"
+    sender.say(first)
+    again.say(repeat)
+    if place == "stored":
+        assert again.settled() == 1
+    else:
+        assert again.settled() == 0
+        world.storing = True
+        world.later(world.limits.write_after)
+        world.turn()
+        assert again.settled() == 1
+    if owner:
+        assert owner.envelopes() == [b"once"]
+        owner.acknowledge()
+        owner.leave()
+    else:
+        assert world.sign_in(bob).envelopes() == [b"once"]
+
+
+def test_a_repeat_is_accepted_only_once_the_first_is(world: "World") -> None:
+    bob = world.account("bob")
+    owner, sender, again = world.sign_in(bob), world.connect(), world.connect()
+    sender.say(frames.submission(sender.open(bob), bytes(16), b"once"))
+    channel = again.open(bob, repeat=True)
+    again.say(frames.submission(channel, bytes(16), b"once") + frames.submission(channel, b"x" * 16, b"new"))
+    assert owner.envelopes() == [b"once", b"new"]
+    owner.say(frames.acknowledge(1))
+    assert again.settled() == 1
+    owner.say(frames.acknowledge(2))
+    assert again.settled() == 2
+
+
+def test_a_repeat_of_what_is_gone_is_kept(world: "World") -> None:
+    bob = world.account("bob")
+    owner, sender = world.sign_in(bob), world.connect()
+    frame = frames.submission(sender.open(bob, repeat=True), bytes(16), b"text")
+    sender.say(frame)
+    owner.envelopes()
+    owner.acknowledge()
+    sender.say(frame)
+    assert owner.envelopes() == [b"text"]
+
+
+def test_without_the_flag_nothing_is_looked_up(world: "World") -> None:
+    bob = world.account("bob")
+    sender = world.connect()
+    frame = frames.submission(sender.open(bob), bytes(16), b"text")
+    sender.say(frame + frame)
+    assert world.sign_in(bob).envelopes() == [b"text", b"text"]
+
+
+def test_a_window_bounds_what_is_unacknowledged(
+    make_world: "Callable[..., World]", relay_world: "ModuleType"
+) -> None:
+    world = make_world(Limits(window_bytes=1000, segment_bytes=300))
+    bob = world.account("bob")
+    owner, sender = world.sign_in(bob), world.connect()
+    texts = [b"%100d" % number for number in range(50)]
+    sender.say(relay_world.submissions(sender.open(bob), texts))
+    heard: list[bytes] = []
+    while part := owner.envelopes():
+        assert sum(map(len, part)) <= 1000
+        heard += part
+        owner.acknowledge()
+    assert heard == texts
+    assert sender.settled() == len(texts)
+    owner.leave()
+    assert world.sign_in(bob).envelopes() == []
+
+
+def test_a_big_mailbox_comes_back_whole(
+    make_world: "Callable[..., World]", relay_world: "ModuleType"
+) -> None:
+    world = make_world(Limits(window_bytes=2000, segment_bytes=500))
+    bob = world.account("bob")
+    sender = world.connect()
+    texts = [b"%100d" % number for number in range(100)]
+    sender.say(relay_world.submissions(sender.open(bob), texts))
+    owner = world.sign_in(bob)
+    heard: list[bytes] = []
+    while part := owner.envelopes():
+        heard += part
+        owner.acknowledge()
+    assert heard == texts
+
+
+def test_a_frame_larger_than_the_window_still_arrives(
+    make_world: "Callable[..., World]", relay_world: "ModuleType"
+) -> None:
+    world = make_world(Limits(window_bytes=1000, segment_bytes=300))
+    bob = world.account("bob")
+    owner, sender = world.sign_in(bob), world.connect()
+    sender.say(relay_world.submissions(sender.open(bob), [bytes(5000)]))
+    assert owner.envelopes() == [bytes(5000)]
+
+
+def test_envelopes_expire_after_their_time(world: "World", relay_world: "ModuleType") -> None:
+    bob = world.account("bob")
+
+    def submit(text: bytes) -> None:
+        sender = world.connect()
+        sender.say(relay_world.submissions(sender.open(bob), [text]))
+
+    submit(b"old")
+    world.later(world.limits.retention - 60)
+    submit(b"new")
+    world.later(world.limits.expiry_every)
+    submit(b"newest")
+    assert len(list(world.store.index())) == 2
+    assert world.sign_in(bob).envelopes() == [b"new", b"newest"]
+
+
+def test_a_knock_token_is_good_for_a_while_and_a_little(
+    make_world: "Callable[..., World]", relay_world: "ModuleType"
+) -> None:
+    world = make_world(Limits(knock_envelopes=3))
+    bob = world.account("bob")
+    sender = world.connect()
+    knock = sender.ask(relay_world.messages.Fetch(1, "bob", False), relay_world.messages.Bundle).knock
+    sender.say(relay_world.submissions(sender.open(bob, capability=knock), TEXTS[:2]))
+    sender.hear()
+    sender.say(relay_world.submissions(sender.open(bob, capability=knock), TEXTS[2:]))
+    assert refusals(sender.hear()) == [(1, Refusal.LIMIT), (2, Refusal.LIMIT)]
+    assert world.sign_in(bob).envelopes() == TEXTS[:3]
