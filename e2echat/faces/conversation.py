@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from e2echat.client.events import Connected, Contact, Disconnected, Message
 from e2echat.errors import E2EChatError, KeyChangedError
-from e2echat.faces.exits import sentence_for
+from e2echat.faces.exits import advice_for, sentence_for
 from e2echat.faces.feed import Feed, show_event, show_message
 from e2echat.faces.input import checked_text
 from e2echat.faces.output import Output, Style
@@ -104,7 +104,7 @@ class Conversation:
             else:
                 return self._obey(*line[1:].split(maxsplit=1))
         except E2EChatError as error:
-            self._out.error(sentence_for(error))
+            self._out.error(sentence_for(error), advice_for(error))
         finally:
             self._summarise()
         return True
@@ -132,7 +132,7 @@ class Conversation:
                 for what, why in HELP:
                     self._out.note(f"-- {what:<16}{why}")
             case "verify" if argument:
-                self._account.verify(self.peer, "".join(argument.split()))
+                self._account.verify(self.peer, argument)
                 self._out.note("-- ", (Style.GOOD, self.peer), " is verified.")
             case "verify":
                 number = grouped(self._account.safety(self.peer).number)

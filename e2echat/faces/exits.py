@@ -13,6 +13,7 @@ from e2echat.errors import (
     RelayUnreachableError,
     RemoteError,
     WrongPassphraseError,
+    WrongRelayError,
 )
 
 
@@ -57,3 +58,30 @@ def exit_for(error: E2EChatError) -> Exit:
 def sentence_for(error: E2EChatError) -> str:
     """What to tell the person: the particulars, or else what the error's class says."""
     return str(error) or str(type(error).__doc__)
+
+
+REFUSALS = {
+    "name_taken": "Names that look alike count as one; choose another name.",
+    "registration_closed": "This relay takes no new names; ask whoever runs it.",
+    "mailbox_full": "The other side has not fetched its messages for long; this one is kept and tried again.",
+    "limit": "That was much in a short time; try again later.",
+    "storage": "The relay's disk is in trouble; try again later, or tell whoever runs it.",
+}
+"""By the reason that a relay names."""
+
+ADVICE: dict[type[E2EChatError], str] = {
+    NoSuchPeerError: "Check the name. Somebody on another relay is NAME@ADDRESS, with that relay's address.",
+    WrongRelayError: "Ask whoever runs the relay for its address again, and trust no other way to it.",
+    RelayUnreachableError: "Check that the relay runs, and that this machine reaches it.",
+    ProfileBusyError: "One command at a time works on a profile: end the other one, or wait for it.",
+}
+"""By the class of an error whose own words do not say what to do."""
+
+
+def advice_for(error: E2EChatError) -> str | None:
+    """What to do next, if the sentence itself does not say it."""
+    if isinstance(error, RefusedError):
+        return REFUSALS.get(error.reason)
+    if isinstance(error, KeyChangedError) and error.message_id:
+        return "Compare the number again (e2echat verify PEER) or accept the key (e2echat accept PEER): then it is sent."
+    return ADVICE.get(type(error))

@@ -6,7 +6,7 @@ import io
 import os
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import Enum
 from typing import Protocol, Self, TypeAlias
 
@@ -82,8 +82,11 @@ class Output:
             sys.stdout, sys.stderr, colour=is_screen and not os.environ.get("NO_COLOR"), is_screen=is_screen
         )
 
-    def onto(self, stream: Writable) -> Self:
-        """The same, with both results and notes on ``stream``."""
+    def through(self, wrap: Callable[[Writable], Writable]) -> Self:
+        """The same with both results and notes on a stream made of this one's own for results."""
+        if self._stdout is None:
+            return self
+        stream = wrap(self._stdout)
         return type(self)(stream, stream, colour=self._colour, is_screen=self.is_screen)
 
     def line(self, *parts: Part) -> None:
@@ -115,9 +118,11 @@ class Output:
         with contextlib.suppress(OSError):
             self._write(self._stderr, self._drawn(parts) + "\n")
 
-    def error(self, sentence: str) -> None:
-        """What went wrong and what to do next."""
+    def error(self, sentence: str, advice: str | None = None) -> None:
+        """What went wrong, and what to do next."""
         self.note((Style.BAD, "e2echat:"), " ", sentence)
+        if advice:
+            self.note(advice)
 
     def prompt(self, question: str) -> None:
         """Ask for a line of input, on the line where it is typed."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from e2echat.client.events import MessageState
 from e2echat.errors import InvalidTextError, TextTooLongError
 from e2echat.faces.conversation import Conversation
-from e2echat.faces.exits import Exit, sentence_for
+from e2echat.faces.exits import Exit, advice_for, sentence_for
 from e2echat.faces.input import Input
 from e2echat.faces.output import Output
 from e2echat.faces.wording import counted, reached
@@ -30,7 +30,7 @@ def talk_plainly(account: "Account", peer: str, out: Output, stdin: Input) -> No
             except EOFError:
                 return
             except (InvalidTextError, TextTooLongError) as error:
-                out.error(sentence_for(error))
+                out.error(sentence_for(error), advice_for(error))
                 continue
             if not conversation.enter(line):
                 return

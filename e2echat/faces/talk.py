@@ -7,7 +7,6 @@ scrollback is the history.
 
 import asyncio
 import queue
-import sys
 import threading
 from typing import TYPE_CHECKING
 
@@ -57,8 +56,9 @@ async def _talk(account: "Account", peer: str, out: Output) -> None:
         # In a task, KeyboardInterrupt would tear down the loop with the terminal as it is.
         interrupt_exception=EOFError,
     )
-    above = AbovePrompt(sys.stdout, asyncio.get_running_loop())
-    conversation = Conversation(account, peer, out.onto(above), echo=True, changed=prompt.app.invalidate)
+    loop = asyncio.get_running_loop()
+    above = out.through(lambda terminal: AbovePrompt(terminal, loop))
+    conversation = Conversation(account, peer, above, echo=True, changed=prompt.app.invalidate)
     lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
     over = threading.Event()
 

@@ -416,4 +416,4 @@ def test_no_profile(cli: "CommandLine", world: "World") -> None:
 def test_names_in_errors_are_inert(cli: "CommandLine", world: "World") -> None:
     world.failures["send"] = NoSuchPeerError("b\x1b]0;x\x07ob is unknown")
     result = cli("send", "--peer", "bob", "hi")
-    assert result.err == "e2echat: b␛]0;x␇ob is unknown\n"
+    assert result.err.startswith("e2echat: b␛]0;x␇ob is unknown\n")

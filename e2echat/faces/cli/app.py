@@ -9,7 +9,7 @@ from e2echat import __version__
 from e2echat.errors import E2EChatError
 from e2echat.faces.cli.options import common
 from e2echat.faces.cli.session import Session
-from e2echat.faces.exits import Exit, exit_for, sentence_for
+from e2echat.faces.exits import Exit, advice_for, exit_for, sentence_for
 from e2echat.faces.output import Output
 
 COMMANDS = {
@@ -98,12 +98,12 @@ def _said(error: BaseException, out: Output) -> Exit:
     """Tell the person, and say what the process ends with."""
     match error:
         case E2EChatError():
-            out.error(sentence_for(error))
+            out.error(sentence_for(error), advice_for(error))
             return exit_for(error)
         case click.ClickException():
             out.error(error.format_message())
-            if isinstance(error, click.UsageError) and error.ctx:
-                out.note(f"Try '{error.ctx.command_path} --help'.")
+            context = error.ctx if isinstance(error, click.UsageError) else None
+            out.note(f"Try '{context.command_path if context else 'e2echat'} --help'.")
             return Exit.USAGE
         case BrokenPipeError():
             out.abandon()

@@ -52,7 +52,13 @@ def verify(session: Session, peer: str, number: tuple[str, ...]) -> None:
         raise click.UsageError("Say the number that the other person sees.")
     with session.open_account() as account:
         digits = "".join(number) or _asked_number(session, account.name, account.safety(peer))
-        account.verify(peer, "".join(digits.split()))
+        try:
+            account.verify(peer, digits)
+        except KeyChangedError:
+            out.note(
+                "Read the number out once more on both sides; if they differ, somebody may be in between."
+            )
+            raise
         name = account.safety(peer).name
         out.result({"type": "verified", "peer": name, "verified": True}, (Style.GOOD, name), " is verified.")
 

@@ -24,8 +24,9 @@ def _run(arguments: list[str]) -> int:
 
         try:
             out.line(f"e2echat {__version__}")
-        except OSError:
+        except OSError as error:
             out.abandon()
+            out.error(f"The system refuses: {error.strerror}.")
             return 1
         return 0
     from e2echat.faces.cli.app import run  # noqa: PLC0415 - not for --version

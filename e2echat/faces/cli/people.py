@@ -29,7 +29,9 @@ def contacts(session: Session) -> None:
 
 @click.command(short_help="Print what was said with somebody.")
 @peer_argument
-@click.option("--search", callback=words, metavar="WORDS", help="Only messages that contain WORDS, in any case.")
+@click.option(
+    "--search", callback=words, metavar="WORDS", help="Only messages that contain WORDS, in any case."
+)
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Only the last N.")
 @common()
 @click.pass_obj

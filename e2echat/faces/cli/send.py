@@ -64,4 +64,4 @@ def _text(session: Session, text: str | None) -> str:
 def _next_step(state: MessageState) -> str:
     if state is MessageState.QUEUED:
         return "It is kept in the outbox and leaves with the next command that connects; see: e2echat status"
-    return "The relay has it; the other side has not confirmed it yet, which a stranger does only after accepting."
+    return "The other side has not confirmed it yet; somebody new does so only after accepting you."

@@ -9,7 +9,7 @@ from e2echat.faces.cli.account import create
 from e2echat.faces.cli.options import common, timeout_option, words
 from e2echat.faces.cli.passphrase import new_passphrase
 from e2echat.faces.cli.session import Session
-from e2echat.faces.exits import Exit, sentence_for
+from e2echat.faces.exits import Exit, advice_for, sentence_for
 
 if TYPE_CHECKING:
     from e2echat.client.account import Account
@@ -77,4 +77,4 @@ def _made_account(session: Session) -> "Account":
         try:
             return create(session, name, relay, passphrase)
         except (InvalidNameError, InvalidAddressError, RefusedError) as error:
-            session.out.error(sentence_for(error))
+            session.out.error(sentence_for(error), advice_for(error))

@@ -1,0 +1,79 @@
+import pytest
+
+from e2echat import errors
+from e2echat.errors import (
+    CryptoError,
+    DecryptionError,
+    E2EChatError,
+    EnvironmentFault,
+    InvalidAddressError,
+    InvalidNameError,
+    InvalidTextError,
+    KeyChangedError,
+    LocalError,
+    MalformedError,
+    NoProfileError,
+    NoSuchPeerError,
+    ProfileBusyError,
+    ProfileExistsError,
+    RefusedError,
+    RelayUnreachableError,
+    StorageError,
+    TextTooLongError,
+    UnsafeProfileError,
+    WrongPassphraseError,
+    WrongRelayError,
+)
+from e2echat.faces.exits import ADVICE, REFUSALS, Exit, advice_for, exit_for, sentence_for
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (E2EChatError(), 1),
+        (StorageError(), 1),
+        (UnsafeProfileError(), 1),
+        (EnvironmentFault(), 1),
+        (LocalError(), 2),
+        (InvalidNameError(), 2),
+        (InvalidAddressError(), 2),
+        (InvalidTextError(), 2),
+        (TextTooLongError(), 2),
+        (NoProfileError(), 2),
+        (ProfileExistsError(), 2),
+        (KeyChangedError("x"), 4),
+        (WrongRelayError("x"), 4),
+        (CryptoError(), 4),
+        (DecryptionError(), 4),
+        (RelayUnreachableError(), 5),
+        (MalformedError(), 5),
+        (WrongPassphraseError(), 6),
+        (ProfileBusyError(), 6),
+        (NoSuchPeerError(), 7),
+        (RefusedError("x"), 8),
+    ],
+)
+def test_codes_are_those_of_the_contract(error: E2EChatError, code: int) -> None:
+    assert exit_for(error) == code
+
+
+def test_every_error_has_a_code() -> None:
+    kinds = [
+        kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, E2EChatError)
+    ]
+    assert len(kinds) > 20
+    for kind in kinds:
+        assert exit_for(kind.__new__(kind)) in Exit
+
+
+def test_a_sentence_is_the_particulars_or_the_class() -> None:
+    assert sentence_for(NoSuchPeerError("who?")) == "who?"
+    assert sentence_for(NoSuchPeerError()) == NoSuchPeerError.__doc__
+
+
+def test_advice() -> None:
+    assert advice_for(RefusedError("x", "name_taken")) == REFUSALS["name_taken"]
+    assert advice_for(RefusedError("x", "unheard_of")) is None
+    assert advice_for(NoSuchPeerError()) == ADVICE[NoSuchPeerError]
+    assert "verify" in str(advice_for(KeyChangedError("held", "00")))
+    assert advice_for(KeyChangedError("another number")) is None
