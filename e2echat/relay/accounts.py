@@ -59,8 +59,7 @@ class Accounts:
     def take(self, request: TakePrekey) -> bytes | None:
         """Remove a one-time prekey; gives its record."""
         key = (request.mailbox, request.prekey_id)
-        found = list(
-            self._database.rows("SELECT record FROM one_time WHERE mailbox = ? AND prekey_id = ?", key)
-        )
+        query = "SELECT record FROM one_time WHERE mailbox = ? AND prekey_id = ?"
+        found = self._database.rows(query, key)
         self._database.change("DELETE FROM one_time WHERE mailbox = ? AND prekey_id = ?", key)
         return found[0][0] if found and isinstance(found[0][0], bytes) else None

@@ -32,12 +32,20 @@ class SocketClient:
         self.certificate_hash = NO_CERTIFICATE
         self.socket: socket.socket = plain
         if context:
-            tls = context.wrap_socket(plain)
+            try:
+                tls = context.wrap_socket(plain)
+            except OSError:
+                plain.close()
+                raise
             self.certificate_hash = hashlib.sha256(tls.getpeercert(binary_form=True) or b"").digest()
             self.socket = tls
         self._decoder = frames.FrameDecoder()
         self._frames: list[tuple[int, bytes]] = []
-        raw = self.message(messages.Hello).record
+        try:
+            raw = self.message(messages.Hello).record
+        except (EOFError, OSError):
+            self.socket.close()
+            raise
         self.hello = HelloRecord.parse(raw, address.key, self.certificate_hash)
 
     def __enter__(self) -> Self:

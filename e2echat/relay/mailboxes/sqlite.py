@@ -6,6 +6,9 @@ from e2echat.errors import StorageError
 from e2echat.relay.database import Database
 from e2echat.relay.work import SegmentRow
 
+_ROWS = 10_000
+"""Of the index in memory at a time."""
+
 
 class SqliteMailboxes:
     """``Mailboxes`` in a relay's database."""
@@ -16,9 +19,15 @@ class SqliteMailboxes:
     def index(self) -> Iterator[SegmentRow]:
         """See ``Mailboxes``."""
         # The body is the last column, so that SQLite need not read it to give the others.
-        query = "SELECT number, mailbox, created, ids, size, done FROM segment ORDER BY number"
-        for number, mailbox, created, ids, size, done in self._database.rows(query):
-            yield SegmentRow(number, mailbox, created, ids, size, done)
+        query = """
+            SELECT number, mailbox, created, ids, size, done FROM segment WHERE number > ?
+            ORDER BY number LIMIT ?
+            """
+        last = 0
+        while rows := self._database.rows(query, (last, _ROWS)):
+            for number, mailbox, created, ids, size, done in rows:
+                yield SegmentRow(number, mailbox, created, ids, size, done)
+                last = number
 
     def append(self, row: SegmentRow, body: bytes) -> None:
         """See ``Mailboxes``."""
