@@ -65,6 +65,7 @@ class Person:
         self.events: list[Event] = []
         self.drops: list[E2EChatError] = []
         self.online = True
+        self.lose_effects = False
 
     # --- what the account does in a real process ---------------------------------------------------------------
 
@@ -73,7 +74,8 @@ class Person:
         with self.records.transaction():
             result = action()
             effects = self.engine.finish()
-        self.carry_out(effects)
+        if not self.lose_effects:
+            self.carry_out(effects)
         return result
 
     def carry_out(self, effects: list[Effect]) -> None:

@@ -114,14 +114,18 @@ class Engine:
         self._wanted[address, name] = prekeys
 
     def meet(self, address: str, bundle: Bundle) -> ContactRow:
-        """Make a contact of somebody who was looked up; with prekeys in the bundle there is a session at once.
+        """The contact that was looked up, a new one unless it wrote to us meanwhile; with prekeys comes a session.
 
         Raises:
             HandshakeError, MalformedError, CryptoError: the bundle is not usable.
         """
         identity = Identity.parse(bundle.identity)
         device = Device.parse(bundle.device, identity)
-        contact = self.peers.add(RelayAddress.parse(address), identity, device, "contact")
+        where = RelayAddress.parse(address)
+        known = self.context.records.find_contact(where.key, identity.name)
+        if known is not None:
+            return known
+        contact = self.peers.add(where, identity, device, "contact")
         self.outbox.knock(contact, bundle)
         self.outbox.initiate(self.context.records.contact(contact.id), bundle)
         return self.context.records.contact(contact.id)
