@@ -1,0 +1,105 @@
+"""docs/cli.md and the code say the same."""
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+import pytest
+
+from e2echat.client.events import Gap, KeyChanged, NewStranger, Restarted
+from e2echat.faces.cli.app import COMMANDS, app
+from e2echat.faces.exits import Exit
+
+if TYPE_CHECKING:
+    from tests.faces.conftest import CommandLine
+    from tests.faces.fake_account import World
+
+PAGE = (Path(__file__).parents[2] / "docs" / "cli.md").read_text()
+
+
+def sections(text: str, level: str) -> dict[str, str]:
+    parts = re.split(rf"^{level} (.+)$", text, flags=re.MULTILINE)[1:]
+    return dict(zip(parts[::2], parts[1::2], strict=True))
+
+
+CHAPTERS = sections(PAGE, "##")
+DOCUMENTED = sections(CHAPTERS["Commands"], "###")
+
+
+def test_the_commands_are_those_documented() -> None:
+    assert set(DOCUMENTED) == set(COMMANDS)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_options_are_those_documented(name: str) -> None:
+    command = app.get_command(click.Context(app), name)
+    assert command
+    offered = {
+        option
+        for parameter in command.params
+        if isinstance(parameter, click.Option)
+        for option in parameter.opts
+    } - {"--home", "--json"}
+    table = re.findall(r"^\| `(--[a-z-]+)", DOCUMENTED[name], flags=re.MULTILINE)
+    usage = re.findall(r"--[a-z-]+", DOCUMENTED[name].split("```")[1])
+    assert set(table) == set(usage) == offered
+    assert len(table) == len(offered)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_usage_names_required_arguments_as_such(name: str) -> None:
+    command = app.get_command(click.Context(app), name)
+    assert command
+    usage = DOCUMENTED[name].split("```")[1]
+    for parameter in command.params:
+        if parameter.name in ("home", "json"):
+            continue
+        shown = parameter.opts[0] if isinstance(parameter, click.Option) else str(parameter.name).upper()
+        assert (f"[{shown}" in usage) != parameter.required
+
+
+def test_the_exit_codes_are_those_documented() -> None:
+    codes = re.findall(r"^\| (\d+) \|", CHAPTERS["Exit codes"], flags=re.MULTILINE)
+    assert [int(code) for code in codes] == sorted(Exit)
+
+
+def test_the_objects_are_those_documented(
+    cli: "CommandLine", world: "World", number: str, person: Callable[..., Any]
+) -> None:
+    rows = re.findall(r"^\| `(\w+)` \| (.+?) \| (.+) \|$", CHAPTERS["Objects"], flags=re.MULTILINE)
+    documented = {
+        kind: {"type", *re.findall(r"`(\w+)`", keys)}
+        for kind, printer, keys in rows[1:]
+        if "history" not in printer
+    }
+    world.message("hi")
+    world.people["eve"] = person("eve", standing="stranger")
+    for event in (Gap("bob", 1), KeyChanged("bob", verified=False), Restarted("bob"), NewStranger("eve")):
+        world.happen(event)
+    printed: dict[str, set[str]] = {}
+    for arguments in (
+        ("init", "carol", "--relay", "relay", "--no-passphrase"),
+        ("receive",),
+        ("send", "--peer", "bob", "hi"),
+        ("contacts",),
+        ("fingerprint",),
+        ("fingerprint", "bob"),
+        ("verify", "bob", number),
+        ("accept", "eve"),
+        ("status",),
+    ):
+        for line in cli(*arguments, "--json").lines:
+            values = json.loads(line)
+            printed[values["type"]] = set(values)
+    assert printed == documented
+
+
+def test_history_adds_direction_and_state(cli: "CommandLine", world: "World") -> None:
+    world.message("hi")
+    received = json.loads(cli("receive", "--json").out)
+    kept = json.loads(cli("history", "bob", "--json").out)
+    assert set(kept) - set(received) == {"direction", "state"}
+    assert {key: kept[key] for key in received} == received
