@@ -147,5 +147,5 @@ class Sessions(RuleBasedStateMachine):
         assert (one.kem_epoch == other.kem_epoch) == (one.ca == other.ca)
 
 
-Sessions.TestCase.settings = settings(max_examples=150, stateful_step_count=50)
+Sessions.TestCase.settings = settings(max_examples=100, stateful_step_count=50)
 TestSessions = Sessions.TestCase
