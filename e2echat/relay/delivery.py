@@ -19,6 +19,7 @@ from e2echat.relay.work import (
     DropSegment,
     MarkSegment,
     ReadSegments,
+    Request,
     SegmentRow,
     Work,
     ignore,
@@ -40,6 +41,8 @@ class Delivery:
         self.work: list[Work] = []
         self.unwritten = 0
         """Bytes on their way to the storage."""
+        self._undropped: list[Request] = []
+        """Segments that the storage failed to drop: asked for again with the next look at what has expired."""
         self._open: list[tuple[Mailbox, Segment]] = []
         self._next_segment = 1
         self._watch: deque[tuple[float, Mailbox]] = deque()
@@ -56,7 +59,7 @@ class Delivery:
             self._next_segment = row.number + 1
             mailbox = self.mailboxes.get(row.mailbox)
             if mailbox is None:
-                self.work.append(Work(DropSegment(row.number), ignore))
+                self.work.append(Work(DropSegment(row.number), self._dropped))
                 continue
             segment = Segment.restored(row)
             mailbox.segments.append(segment)
@@ -175,9 +178,13 @@ class Delivery:
     def _forget(self, segment: Segment) -> None:
         """Tell the storage how far a durable segment is acknowledged."""
         if segment.done == segment.count:
-            self.work.append(Work(DropSegment(segment.number), ignore))
+            self.work.append(Work(DropSegment(segment.number), self._dropped))
         elif segment.done:
             self.work.append(Work(MarkSegment(segment.number, segment.done), ignore))
+
+    def _dropped(self, work: Work) -> None:
+        if work.failed:
+            self._undropped.append(work.request)
 
     def arrive(self, mailbox: Mailbox, owner: Connection) -> None:
         """The owner is there: give him what waits. A former connection of his must have left."""
@@ -297,6 +304,8 @@ class Delivery:
 
     def expire(self) -> None:
         """Drop what has waited longer than the retention, unless its owner has it in hand just now."""
+        self.work += [Work(request, self._dropped) for request in self._undropped]
+        self._undropped.clear()
         for mailbox in self.mailboxes.values():
             while mailbox.ungiven and mailbox.ungiven[0] is mailbox.segments[0] and not mailbox.loading:
                 segment = mailbox.segments[0]
@@ -306,7 +315,7 @@ class Delivery:
                 mailbox.ungiven.popleft()
                 mailbox.count -= segment.count - segment.done
                 mailbox.size -= segment.size
-                self.work.append(Work(DropSegment(segment.number), ignore))
+                self.work.append(Work(DropSegment(segment.number), self._dropped))
 
 
 def _behind(data: bytes, count: int) -> bytes:

@@ -173,16 +173,14 @@ class World:
             pass
 
     def store_batch(self, *, fail: bool = False, fail_reads: bool = False) -> bool:
-        """Carry out one batch of storage work; False if there is none."""
+        """Carry out one batch of storage work, or fail its changes or reads; False if there is none."""
         work = self.board.take_work()
         if not work:
             return False
         self.batches.append([type(item.request).__name__ for item in work])
-        if fail or fail_reads:
-            for item in work:
-                item.failed = fail or isinstance(item.request, ReadSegments)
-        else:
-            carry_out(work, self.store, self.accounts)
+        for item in work:
+            item.failed = fail_reads if isinstance(item.request, ReadSegments) else fail
+        carry_out([item for item in work if not item.failed], self.store, self.accounts)
         self.board.finished(work, self.now)
         return True
 
