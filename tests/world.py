@@ -138,9 +138,9 @@ class Person:
     def look_up(self, name: str) -> Bundle:
         """Ask the relay for somebody."""
         link = str(self.world.address)
-        self.step(lambda: self.engine.look_up(link, name, prekeys=True))
+        self.step(lambda: self.engine.inquiries.want(link, name, prekeys=True))
         self.world.run()
-        answer = self.engine.lookups[link, name]
+        answer = self.engine.inquiries.answers[link, name]
         assert isinstance(answer, Bundle)
         return answer
 

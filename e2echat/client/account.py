@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Self
 
 from e2echat.client.address_book import AddressBook
+from e2echat.client.dialogue import why_refused
 from e2echat.client.engine import MAILBOX, Engine
 from e2echat.client.events import Contact, Event, Message, MessageState, Safety, Status
-from e2echat.client.own import Own
+from e2echat.client.holding import Holding
 from e2echat.client.runtime import Runtime, unix_milliseconds
 from e2echat.client.views import Views
-from e2echat.crypto.keys import Identity, SigningKey, fingerprint_groups, safety_number
+from e2echat.crypto.keys import Identity, fingerprint_groups, safety_number
 from e2echat.crypto.payloads import MAX_TEXT
 from e2echat.crypto.primitives import SystemRandomness
 from e2echat.errors import (
@@ -28,10 +29,6 @@ from e2echat.errors import (
     TextTooLongError,
     WrongRelayError,
 )
-from e2echat.store.database import Database
-from e2echat.store.profile import Profile, ProfileLock, forbid_core_dumps, read_private, write_private
-from e2echat.store.records import Records
-from e2echat.store.vault import MAX_VAULT, VaultContents, needs_passphrase, open_vault, seal_vault
 from e2echat.wire.address import RelayAddress
 from e2echat.wire.names import canonical_name
 
@@ -44,15 +41,14 @@ NUMBER_DIGITS = 60
 class Account:
     """An open profile. Only one process holds it; see ``Profile.lock``."""
 
-    def __init__(self, profile: Profile, lock: ProfileLock, records: Records, own: Own) -> None:
-        self._profile = profile
-        self._lock = lock
-        self._own = own
-        self._records = records
-        self._engine = Engine(records, own, SystemRandomness())
-        self._runtime = Runtime(self._engine, records, own.address)
+    def __init__(self, holding: Holding) -> None:
+        self._holding = holding
+        self._own = holding.own
+        self._records = holding.records
+        self._engine = Engine(holding.records, holding.own, SystemRandomness())
+        self._runtime = Runtime(self._engine, holding.records, holding.own.address)
         self._views = Views(self._engine.context)
-        self._book = AddressBook(self._runtime, records, own)
+        self._book = AddressBook(self._runtime, holding.records, holding.own)
         self._closed = False
 
     # --- opening and closing -------------------------------------------------------------------------------------
@@ -70,32 +66,17 @@ class Account:
             RelayUnreachableError, WrongRelayError: nor when the relay was never reached.
         """
         name, address = canonical_name(name), RelayAddress.parse(relay)
-        forbid_core_dumps()
-        randomness = SystemRandomness()
-        vault = VaultContents.generate(randomness)
-        sealed = seal_vault(vault, passphrase, randomness)
-        profile = Profile.create(home)
-        account, lock = None, None
+        holding = Holding.create(home, name, address, passphrase, unix_milliseconds(), SystemRandomness())
+        account = cls(holding)
         try:
-            lock = profile.lock()
-            records = Records(Database.open(profile.database, vault.database_key))
-            key = SigningKey(vault.account_seed)
-            with records.transaction():
-                own = Own.create(records, key, name, address, unix_milliseconds(), randomness)
-            # Kept before the name is claimed: a claim whose key is lost would be lost for good.
-            write_private(profile.vault, sealed)
-            account = cls(profile, lock, records, own)
             account._runtime.start()
             account._await_sign_in(timeout)
         except E2EChatError as error:
-            if account is not None and account._claim_may_stand(error):
-                account.close()
-                raise
-            if account is not None:
-                account._stop(0)
-            profile.remove()
-            if lock is not None:
-                lock.release()
+            account._stop(0)
+            if account._claim_may_stand(error):
+                holding.release()
+            else:
+                holding.undo()
             raise
         return account
 
@@ -107,18 +88,7 @@ class Account:
             NoProfileError, WrongPassphraseError, ProfileBusyError, StorageError, UnsafeProfileError: as their
             docstrings say.
         """
-        forbid_core_dumps()
-        profile = Profile.open(home)
-        raw = read_private(profile.vault, MAX_VAULT)
-        vault = open_vault(raw, passphrase() if needs_passphrase(raw) else None)
-        lock = profile.lock()
-        try:
-            records = Records(Database.open(profile.database, vault.database_key))
-            own = Own.load(records, SigningKey(vault.account_seed))
-        except BaseException:
-            lock.release()
-            raise
-        account = cls(profile, lock, records, own)
+        account = cls(Holding.open(home, passphrase))
         if connect:
             account._runtime.start()
         return account
@@ -131,12 +101,11 @@ class Account:
             self._runtime.step(self._engine.hurry)
             self._runtime.wait(lambda: None if self._engine.unsent and self._engine.can_send else True, FLUSH)
         self._stop(FLUSH)
-        self._lock.release()
+        self._holding.release()
 
     def _stop(self, flush: float) -> None:
         self._closed = True
         self._runtime.close(flush)
-        self._records.close()
 
     def __enter__(self) -> Self:
         return self
@@ -166,7 +135,6 @@ class Account:
 
         def look() -> Status:
             problem = self._down(MAILBOX)
-            raw = read_private(self._profile.vault, MAX_VAULT)
             return Status(
                 name=self.name,
                 address=self.address,
@@ -177,8 +145,8 @@ class Account:
                 unread=len(self._records.unshown()),
                 contacts=self._records.contacts.count("WHERE standing = 'contact'"),
                 one_time_prekeys=self._engine.supply.left if self._engine.signed_in else None,
-                home=str(self._profile.home),
-                passphrase=needs_passphrase(raw),
+                home=str(self._holding.profile.home),
+                passphrase=self._holding.has_passphrase,
             )
 
         return self._runtime.look(look)
@@ -223,7 +191,9 @@ class Account:
                 )
             reason = self._engine.outbox.refusals.get(row.id)
             if reason is not None:
-                raise RefusedError("the relay does not take the message now; it is kept", reason.name.lower())
+                raise RefusedError(
+                    f"the message is kept for later: {why_refused(reason)}", reason.name.lower()
+                )
             self._require_right_relay()
             return None
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from e2echat.client.dialogue import why_refused
 from e2echat.client.own import Own
 from e2echat.client.runtime import Runtime
 from e2echat.crypto.keys import Identity
@@ -90,20 +91,20 @@ class AddressBook:
         engine, link = self.runtime.engine, str(name.address)
 
         def answered() -> Bundle | Refusal | None:
-            answer = engine.lookups.get((link, name.name))
+            answer = engine.inquiries.answers.get((link, name.name))
             error = self.runtime.failures.get(link)
             if answer is None and error is not None:
                 raise error
             return answer
 
-        self.runtime.step(lambda: engine.look_up(link, name.name, prekeys=prekeys))
+        self.runtime.step(lambda: engine.inquiries.want(link, name.name, prekeys=prekeys))
         answer: Bundle | Refusal | None = self.runtime.wait(answered, timeout)
         if answer is None:
             raise RelayUnreachableError("the relay did not answer in time")
         if isinstance(answer, Refusal):
             if answer is Refusal.NO_SUCH_NAME:
                 raise NoSuchPeerError(f"the relay knows nobody called {name.name}")
-            raise RefusedError("the relay refuses to tell", answer.name.lower())
+            raise RefusedError(why_refused(answer), answer.name.lower())
         if Identity.parse(answer.identity).name != name.name:
             raise WrongRelayError("the relay answered with somebody else's keys")
         return answer

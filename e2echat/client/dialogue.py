@@ -95,6 +95,25 @@ def refusal(number: int) -> Refusal:
         raise MalformedError("a refusal of an unknown kind") from error
 
 
+_WORDS = {
+    Refusal.MALFORMED: "the relay takes what we sent for malformed",
+    Refusal.NAME_TAKEN: "the name is taken at this relay, or looks like one that is",
+    Refusal.REGISTRATION_CLOSED: "the relay takes no new names",
+    Refusal.NOT_AUTHENTICATED: "the relay does not take our signature: the name was claimed with another key",
+    Refusal.NO_SUCH_NAME: "the relay knows nobody of that name",
+    Refusal.NO_SUCH_CAPABILITY: "the relay does not let us deliver there",
+    Refusal.MAILBOX_FULL: "the recipient's mailbox is full",
+    Refusal.STALE: "the relay has seen a newer installation of this account",
+    Refusal.LIMIT: "the relay wants us to wait",
+    Refusal.STORAGE: "the relay's disk failed",
+}
+
+
+def why_refused(reason: Refusal) -> str:
+    """The refusal in words."""
+    return _WORDS[reason]
+
+
 class Dialogue:
     """What both kinds share: the hello, request numbers, and the bytes to send."""
 

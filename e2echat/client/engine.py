@@ -19,10 +19,12 @@ from e2echat.client.dialogue import (
     Settled,
     SignedIn,
     SignInRefused,
+    why_refused,
 )
 from e2echat.client.effects import Drop, Effect, Send, Tell, Up, Want
 from e2echat.client.events import AllIn, Connected, Disconnected, Problem
 from e2echat.client.inbox import Inbox
+from e2echat.client.inquiries import Inquiries
 from e2echat.client.mailbox_dialogue import MailboxDialogue, SignIn
 from e2echat.client.outbox import Outbox
 from e2echat.client.own import Own
@@ -42,8 +44,6 @@ MAILBOX = "mailbox"
 """The link of the owner's connection; every other link is a sending connection, named by the relay's address."""
 POLL = 250
 """Milliseconds between two looks at what is due but cannot leave yet."""
-FETCH_AGAIN = 10_000
-"""Milliseconds before the same question about a name is asked again."""
 
 
 class Engine:
@@ -56,12 +56,10 @@ class Engine:
         self.inbox = Inbox(self.context, self.peers, self.arrivals)
         self.outbox = Outbox(self.context, self.peers)
         self.supply = PrekeySupply(self.context)
-        self.lookups: dict[tuple[str, str], Bundle | Refusal] = {}
-        """Answers to ``look_up``, by relay address and name."""
-        self._wanted: dict[tuple[str, str], bool] = {}
-        self._asked: dict[tuple[str, str, bool], int] = {}
+        self.inquiries = Inquiries()
         self._mailbox: MailboxDialogue | None = None
         self._sending: dict[str, SendingDialogue] = {}
+        self._claim_in_doubt = False
         self._waiting = 0
         self._effects: list[Effect] = []
 
@@ -81,11 +79,9 @@ class Engine:
 
     def link_down(self, link: str, reason: str) -> None:
         """A connection was lost, or could not be made."""
+        self._forget(link)
         if link == MAILBOX:
-            self._mailbox = None
             self.context.tell(Disconnected(reason))
-        else:
-            self._sending.pop(link, None)
 
     def link_frames(self, link: str, frames: list[tuple[int, bytes]]) -> None:
         """Everything that one read of a link completed."""
@@ -107,11 +103,6 @@ class Engine:
     def tick(self) -> None:
         """Time has passed: look at everything that waits for it."""
         self.arrivals.give_up_waiting()
-
-    def look_up(self, address: str, name: str, *, prekeys: bool) -> None:
-        """Ask that relay for somebody; the answer goes to ``lookups``."""
-        self.lookups.pop((address, name), None)
-        self._wanted[address, name] = prekeys
 
     def meet(self, address: str, bundle: Bundle) -> ContactRow:
         """The contact that was looked up, a new one unless it wrote to us meanwhile; with prekeys comes a session.
@@ -209,8 +200,8 @@ class Engine:
 
     @property
     def claiming(self) -> bool:
-        """Whether our claim has left and no answer has come."""
-        return self._mailbox is not None and self._mailbox.claiming
+        """Whether our claim has left and no answer has come: the name may be ours."""
+        return self._claim_in_doubt or (self._mailbox is not None and self._mailbox.claiming)
 
     @property
     def supplied(self) -> bool:
@@ -242,8 +233,8 @@ class Engine:
                 self._sign_in_refused(reason)
             case Published(None):
                 self.supply.uploaded()
-            case Published(reason):
-                self.context.tell(Problem("the relay refused our prekeys"))
+            case Published(Refusal() as reason):
+                self.context.tell(Problem(f"our prekeys were refused: {why_refused(reason)}"))
             case Ready():
                 self._effects.append(Up(link))
                 self.outbox.connected([row.id for row in self._contacts_at(link)])
@@ -269,7 +260,7 @@ class Engine:
 
     def _sign_in_refused(self, reason: Refusal) -> None:
         """Once a relay that lost its disk gets our claim anew; then it is a matter for the person."""
-        error = RefusedError(f"the relay refuses to sign us in: {reason.name.lower()}", reason.name.lower())
+        error = RefusedError(why_refused(reason), reason.name.lower())
         if reason is Refusal.NOT_AUTHENTICATED and self.context.records.own("claimed") is not None:
             self.context.records.delete_own("claimed")
             self._lose(MAILBOX, E2EChatError("the relay does not know us; claiming the name again"))
@@ -282,9 +273,7 @@ class Engine:
             self.context.tell(AllIn())
 
     def _fetched(self, link: str, name: str, answer: Bundle | Refusal, *, prekeys: bool) -> None:
-        if self._wanted.get((link, name)) == prekeys:
-            del self._wanted[link, name]
-            self.lookups[link, name] = answer
+        if self.inquiries.answered(link, name, answer, prekeys=prekeys):
             return
         contact = self.context.records.find_contact(RelayAddress.parse(link).key, name)
         if contact is None:
@@ -319,7 +308,7 @@ class Engine:
                 continue
             if not self.outbox.submit(contact, dialogue):
                 self._fetch(link, contact.name, prekeys=False)
-        for (link, name), prekeys in self._wanted.items():
+        for (link, name), prekeys in self.inquiries.wanted.items():
             dialogue = self._ready(link)
             if dialogue is not None:
                 dialogue.fetch(name, prekeys=prekeys)
@@ -327,13 +316,9 @@ class Engine:
             self.supply.upload(self._mailbox)
 
     def _fetch(self, link: str, name: str, *, prekeys: bool) -> None:
-        """Ask for a bundle, but not the same again and again."""
         dialogue = self._ready(link)
-        question = (link, name, prekeys)
-        if dialogue is None or self.context.now < self._asked.get(question, 0) + FETCH_AGAIN:
-            return
-        self._asked[question] = self.context.now
-        dialogue.fetch(name, prekeys=prekeys)
+        if dialogue is not None:
+            self.inquiries.fetch(dialogue, link, name, self.context.now, prekeys=prekeys)
 
     def _ready(self, link: str) -> SendingDialogue | None:
         """The sending connection to a relay once it is open; wanted if there is none."""
@@ -352,8 +337,12 @@ class Engine:
         return self.context.records.contacts.select("WHERE relay_key = ?", RelayAddress.parse(link).key)
 
     def _lose(self, link: str, error: E2EChatError) -> None:
+        self._forget(link)
+        self._effects.append(Drop(link, error))
+
+    def _forget(self, link: str) -> None:
         if link == MAILBOX:
+            self._claim_in_doubt |= self._mailbox is not None and self._mailbox.claiming
             self._mailbox = None
         else:
             self._sending.pop(link, None)
-        self._effects.append(Drop(link, error))

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from e2echat.client import streams
 from e2echat.client.context import Context
+from e2echat.client.dialogue import why_refused
 from e2echat.client.events import Problem, StateChanged
 from e2echat.client.peers import Peers
 from e2echat.client.sending_dialogue import SendingDialogue
@@ -284,7 +285,7 @@ class Outbox:
         records.postpone(row.envelope_id, self.context.now + REFUSED_RETRY, accepted=False)
         if row.message is not None:
             self.refusals[row.message] = reason
-            self.context.tell(Problem(f"the relay does not take a message now: {reason.name.lower()}"))
+            self.context.tell(Problem(f"a message is kept for later: {why_refused(reason)}"))
 
     def connected(self, contacts: list[int]) -> None:
         """A new connection to these contacts' relay: what has no receipt goes once more."""

@@ -1,0 +1,96 @@
+"""A profile held by this process: its directory, lock, database, and the account in it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from e2echat.client.own import Own
+from e2echat.crypto.keys import SigningKey
+from e2echat.crypto.primitives import Randomness
+from e2echat.store.database import Database
+from e2echat.store.profile import Profile, ProfileLock, forbid_core_dumps, read_private, write_private
+from e2echat.store.records import Records
+from e2echat.store.vault import MAX_VAULT, VaultContents, needs_passphrase, open_vault, seal_vault
+from e2echat.wire.address import RelayAddress
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """Open until ``release``."""
+
+    profile: Profile
+    lock: ProfileLock
+    records: Records
+    own: Own
+
+    @classmethod
+    def create(
+        cls,
+        home: Path,
+        name: str,
+        address: RelayAddress,
+        passphrase: str | None,
+        now: int,
+        randomness: Randomness,
+    ) -> Self:
+        """Make the profile of a new account; its name is not claimed yet. ``now`` in unix milliseconds.
+
+        Raises:
+            ProfileExistsError, UnsafeProfileError, InvalidPassphraseError, StorageError: nothing is left behind.
+        """
+        forbid_core_dumps()
+        vault = VaultContents.generate(randomness)
+        sealed = seal_vault(vault, passphrase, randomness)
+        profile = Profile.create(home)
+        lock = None
+        try:
+            lock = profile.lock()
+            records = Records(Database.open(profile.database, vault.database_key))
+            with records.transaction():
+                own = Own.create(records, SigningKey(vault.account_seed), name, address, now, randomness)
+            # Kept before the name is claimed: a claim whose key is lost would be lost for good.
+            write_private(profile.vault, sealed)
+        except BaseException:
+            profile.remove()
+            if lock is not None:
+                lock.release()
+            raise
+        return cls(profile, lock, records, own)
+
+    @classmethod
+    def open(cls, home: Path, passphrase: Callable[[], str]) -> Self:
+        """Open the account in ``home``; ``passphrase`` is called only if it has one.
+
+        Raises:
+            NoProfileError, WrongPassphraseError, ProfileBusyError, StorageError, UnsafeProfileError: as their
+            docstrings say.
+        """
+        forbid_core_dumps()
+        profile = Profile.open(home)
+        raw = read_private(profile.vault, MAX_VAULT)
+        vault = open_vault(raw, passphrase() if needs_passphrase(raw) else None)
+        lock = profile.lock()
+        try:
+            records = Records(Database.open(profile.database, vault.database_key))
+            own = Own.load(records, SigningKey(vault.account_seed))
+        except BaseException:
+            lock.release()
+            raise
+        return cls(profile, lock, records, own)
+
+    @property
+    def has_passphrase(self) -> bool:
+        """Whether the vault is sealed."""
+        return needs_passphrase(read_private(self.profile.vault, MAX_VAULT))
+
+    def release(self) -> None:
+        """Let go of the profile."""
+        self.records.close()
+        self.lock.release()
+
+    def undo(self) -> None:
+        """Remove the profile that ``create`` made, and let go."""
+        self.records.close()
+        self.profile.remove()
+        self.lock.release()
