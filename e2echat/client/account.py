@@ -71,7 +71,7 @@ class Account:
         try:
             account._runtime.start()
             account._await_sign_in(timeout)
-        except E2EChatError as error:
+        except BaseException as error:
             account._stop(0)
             if account._claim_may_stand(error):
                 holding.release()
@@ -312,7 +312,7 @@ class Account:
         if not self._runtime.wait(done, timeout):
             raise RelayUnreachableError("the relay did not answer in time")
 
-    def _claim_may_stand(self, error: E2EChatError) -> bool:
+    def _claim_may_stand(self, error: BaseException) -> bool:
         """Whether the relay may have given us the name although we did not hear of it."""
         return self._engine.claiming and not isinstance(error, RefusedError)
 

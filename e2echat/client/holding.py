@@ -1,6 +1,7 @@
 """A profile held by this process: its directory, lock, database, and the account in it."""
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -43,19 +44,19 @@ class Holding:
         vault = VaultContents.generate(randomness)
         sealed = seal_vault(vault, passphrase, randomness)
         profile = Profile.create(home)
-        lock = None
-        try:
+        # What is in ``undo`` goes first: the directory is removed while it is still ours.
+        with ExitStack() as let_go, ExitStack() as undo:
+            undo.callback(profile.remove)
             lock = profile.lock()
+            let_go.callback(lock.release)
             records = Records(Database.open(profile.database, vault.database_key))
+            undo.callback(records.close)
             with records.transaction():
                 own = Own.create(records, SigningKey(vault.account_seed), name, address, now, randomness)
             # Kept before the name is claimed: a claim whose key is lost would be lost for good.
             write_private(profile.vault, sealed)
-        except BaseException:
-            profile.remove()
-            if lock is not None:
-                lock.release()
-            raise
+            undo.pop_all()
+            let_go.pop_all()
         return cls(profile, lock, records, own)
 
     @classmethod
@@ -70,13 +71,13 @@ class Holding:
         profile = Profile.open(home)
         raw = read_private(profile.vault, MAX_VAULT)
         vault = open_vault(raw, passphrase() if needs_passphrase(raw) else None)
-        lock = profile.lock()
-        try:
-            records = Records(Database.open(profile.database, vault.database_key))
+        with ExitStack() as undo:
+            lock = profile.lock()
+            undo.callback(lock.release)
+            records = Records(Database.open(profile.database, vault.database_key, must_exist=True))
+            undo.callback(records.close)
             own = Own.load(records, SigningKey(vault.account_seed))
-        except BaseException:
-            lock.release()
-            raise
+            undo.pop_all()
         return cls(profile, lock, records, own)
 
     @property
