@@ -12,7 +12,7 @@ from e2echat.faces.exits import advice_for, sentence_for
 from e2echat.faces.feed import Feed, show_event, show_message
 from e2echat.faces.input import checked_text
 from e2echat.faces.output import Output, Style
-from e2echat.faces.wording import clock, grouped, message_head, status_lines
+from e2echat.faces.wording import clock, connection_words, grouped, message_head, status_lines
 
 if TYPE_CHECKING:
     from e2echat.client.account import Account
@@ -35,7 +35,8 @@ HELP = (
 class Conversation:
     """With ``peer``. ``follow`` runs in a thread of its own beside the one that calls ``enter``.
 
-    ``echo``: print what was sent, too. ``changed`` is called whenever ``summary`` may be another.
+    ``on_screen``: ``summary`` is in view, and what is typed is not, so that it is printed once it is sent.
+    ``changed`` is called whenever ``summary`` may be another.
     """
 
     def __init__(
@@ -44,14 +45,14 @@ class Conversation:
         peer: str,
         out: Output,
         *,
-        echo: bool = False,
+        on_screen: bool = False,
         changed: Callable[[], None] = lambda: None,
     ) -> None:
         self.peer = peer
         self.summary = ""
         self._account = account
         self._out = out
-        self._echo = echo
+        self._on_screen = on_screen
         self._changed = changed
         self._feed = Feed(account, peer)
 
@@ -84,9 +85,8 @@ class Conversation:
                 happened = True
                 if isinstance(event, Message):
                     show_message(self._account, self._out, event, with_date=False)
-                elif not isinstance(event, Connected | Disconnected):
-                    # Whether there is a connection stands in the summary.
-                    show_event(self._out, event)
+                elif not (self._on_screen and isinstance(event, Connected | Disconnected)):
+                    show_event(self._out, event, inside=self.peer)
             if happened:
                 self._summarise()
 
@@ -120,7 +120,7 @@ class Conversation:
         except E2EChatError:
             self._out.text(((Style.BAD, "not sent"), ": "), text)
             raise
-        if self._echo:
+        if self._on_screen:
             now = clock(datetime.now(UTC), with_date=False)
             self._out.text(((Style.FAINT, now), " ", (Style.FAINT, self._account.name), ": "), text)
 
@@ -164,9 +164,11 @@ class Conversation:
         parts = [
             self.peer,
             "verified" if self._verified() else "not verified",
-            "connected" if status.connected else "not connected",
+            connection_words(status),
         ]
         if status.queued:
             parts.append(f"{status.queued} on the way")
+        if status.unread:
+            parts.append(f"{status.unread} unread")
         self.summary = " | ".join(parts)
         self._changed()

@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from e2echat.client.events import Event, Message, MessageArrived
+from e2echat.client.events import Connected, Disconnected, Event, Message, MessageArrived
 from e2echat.faces.output import Output
 from e2echat.faces.wording import event_record, message_head, message_record, notice
 
@@ -19,6 +19,7 @@ class Feed:
         self._account = account
         self._peer = peer
         self._taken: set[str] = set()
+        self._connection: Event = Connected()
 
     def waiting(self) -> Iterator[Message]:
         """What waits in the profile, oldest first. Each is to be shown before the next is asked for."""
@@ -40,6 +41,12 @@ class Feed:
             event = event or self._account.next_event(_left(deadline))
             if event is None:
                 return
+            if isinstance(event, Connected | Disconnected):
+                if event != self._connection:
+                    # Not every attempt to connect is news.
+                    self._connection = event
+                    yield event
+                continue
             if not isinstance(event, MessageArrived):
                 yield event
                 continue
@@ -70,12 +77,15 @@ def show_message(account: "Account", out: Output, message: Message, *, with_date
     account.mark_shown(message)
 
 
-def show_event(out: Output, event: Event) -> None:
-    """Say what happened beside the messages; a program gets what changes how they are to be read."""
+def show_event(out: Output, event: Event, *, inside: str | None = None) -> None:
+    """Say what happened beside the messages; a program gets what changes how they are to be read.
+
+    ``inside``: the peer of the conversation in which it is said.
+    """
     record = event_record(event)
     if out.json and record:
         out.record(record)
         return
-    sentence = notice(event)
+    sentence = notice(event, inside)
     if sentence:
         out.note(f"-- {sentence}")

@@ -13,7 +13,7 @@ from e2echat.faces.conversation import Conversation
 from e2echat.faces.exits import Exit, advice_for, sentence_for
 from e2echat.faces.input import Input
 from e2echat.faces.output import Output
-from e2echat.faces.wording import counted, reached
+from e2echat.faces.wording import reached
 
 if TYPE_CHECKING:
     from e2echat.client.account import Account
@@ -60,7 +60,7 @@ def talk_through_pipe(account: "Account", peer: str, out: Output, stdin: Input, 
     if not missing:
         return Exit.DONE
     out.note(
-        f"-- Of {len(sent)}, {counted(missing, 'message')} not delivered yet; what the relay lacks is kept."
+        f"-- {missing} of {len(sent)} not delivered yet; what the relay does not have is kept in the outbox."
     )
     return Exit.QUEUED
 

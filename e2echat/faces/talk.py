@@ -58,7 +58,7 @@ async def _talk(account: "Account", peer: str, out: Output) -> None:
     )
     loop = asyncio.get_running_loop()
     above = out.through(lambda terminal: AbovePrompt(terminal, loop))
-    conversation = Conversation(account, peer, above, echo=True, changed=prompt.app.invalidate)
+    conversation = Conversation(account, peer, above, on_screen=True, changed=prompt.app.invalidate)
     lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
     over = threading.Event()
 

@@ -75,8 +75,11 @@ def message_head(message: Message, *, with_date: bool = True, with_state: bool =
     return (Style.FAINT, clock(message.sent_at, with_date=with_date)), " ", (style, name), mark, ": "
 
 
-def notice(event: Event) -> str | None:
-    """What a person should know of ``event``; None if its message says it all, or nothing needs saying."""
+def notice(event: Event, inside: str | None = None) -> str | None:
+    """What a person should know of ``event``; None if its message says it all, or nothing needs saying.
+
+    ``inside``: the peer of the conversation in which it is said, and where ``/accept`` will do.
+    """
     sentence: str | None = None
     match event:
         case Gap(peer, 0):
@@ -86,12 +89,13 @@ def notice(event: Event) -> str | None:
         case KeyChanged(peer, verified):
             sentence = (
                 f"The {'verified key' if verified else 'key'} of {peer} has changed. What you write is held until "
-                f"you compare the number again (e2echat verify {peer}) or accept the key (e2echat accept {peer})."
+                f"you compare the number again ({_command('verify', peer, inside)}) "
+                f"or accept the key ({_command('accept', peer, inside)})."
             )
         case Restarted(peer):
             sentence = f"{peer} restarted without proof: reinstalled, restored or cloned."
         case NewStranger(peer):
-            sentence = f"{peer} is new and learns nothing until you answer or accept (e2echat accept {peer})."
+            sentence = f"{peer} is new and learns nothing until you answer or accept ({_command('accept', peer, inside)})."
         case Connected():
             sentence = "Connected."
         case Disconnected(reason):
@@ -101,6 +105,10 @@ def notice(event: Event) -> str | None:
         case _:
             pass
     return sentence
+
+
+def _command(verb: str, peer: str, inside: str | None) -> str:
+    return f"/{verb}" if peer == inside else f"e2echat {verb} {peer}"
 
 
 def event_record(event: Event) -> Json | None:
@@ -178,14 +186,13 @@ def status_record(status: Status) -> Json:
 
 def status_lines(status: Status) -> list[tuple[str, str]]:
     """The same for people: what, and how it is."""
-    connection = "connected" if status.connected else f"not connected ({status.problem or 'no answer yet'})"
     prekeys = (
         "unknown while not connected" if status.one_time_prekeys is None else str(status.one_time_prekeys)
     )
     return [
         ("account", status.name),
         ("relay", status.address),
-        ("connection", connection),
+        ("connection", connection_words(status)),
         ("fingerprint", status.fingerprint),
         ("queued", str(status.queued)),
         ("unread", str(status.unread)),
@@ -197,6 +204,11 @@ def status_lines(status: Status) -> list[tuple[str, str]]:
             "yes" if status.passphrase else "no: whoever can read the profile can read everything",
         ),
     ]
+
+
+def connection_words(status: Status) -> str:
+    """Whether there is a connection, and if not, why."""
+    return "connected" if status.connected else f"not connected ({status.problem or 'no answer yet'})"
 
 
 def grouped(number: str) -> str:

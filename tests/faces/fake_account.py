@@ -266,7 +266,8 @@ def main() -> None:
     def listen(path: str) -> None:
         with Path(path).open() as pipe:
             for line in pipe:
-                world.arrive(line.rstrip("\n"))
+                peer, colon, text = line.rstrip("\n").rpartition(":")
+                world.arrive(text, peer if colon else "bob")
 
     arrivals = os.environ.get("E2ECHAT_TEST_ARRIVALS")
     if arrivals:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from e2echat.client.events import (
+    Connected,
     Disconnected,
     Event,
     Gap,
@@ -22,6 +23,7 @@ from e2echat.errors import (
     RelayUnreachableError,
     WrongRelayError,
 )
+from e2echat.faces.feed import Feed
 
 if TYPE_CHECKING:
     from tests.faces.conftest import CommandLine
@@ -234,7 +236,6 @@ class TestReceive:
             Restarted("bob"),
             NewStranger("eve"),
             Problem("few prekeys"),
-            Disconnected("gone"),
         ]
         for event in events:
             world.happen(event)
@@ -251,6 +252,23 @@ class TestReceive:
         result = cli("receive")
         assert result.out == ""
         assert len(result.err.splitlines()) == len(events)
+
+    def test_following_says_once_that_the_connection_is_gone(
+        self, world: "World", cli: "CommandLine"
+    ) -> None:
+        account: Any = world.account_class().open(cli.home, str)
+        feed = Feed(account)
+        assert list(feed.waiting()) == []
+        for event in (
+            Disconnected("gone"),
+            Disconnected("gone"),
+            Connected(),
+            Connected(),
+            Disconnected("gone"),
+        ):
+            world.happen(event)
+        said = [event for event in feed.until(0) if isinstance(event, Connected | Disconnected)]
+        assert said == [Disconnected("gone"), Connected(), Disconnected("gone")]
 
     def test_with_the_relay_down_prints_what_is_there_and_ends_with_5(
         self, cli: "CommandLine", world: "World"

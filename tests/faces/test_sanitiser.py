@@ -19,7 +19,7 @@ def test_no_harmful_character_of_unicode_survives() -> None:
     harmful = [char for char in map(chr, range(sys.maxunicode + 1)) if is_harmful(char)]
     assert len(harmful) > 900_000
     shown = visible(" ".join(harmful))
-    assert not any(map(is_harmful, shown))
+    assert shown.isprintable()
     assert len(shown.split(" ")) == len(harmful)
     assert all(shown.split(" "))
 

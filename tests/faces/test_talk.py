@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from e2echat.client.events import Message, MessageState
+from e2echat.client.events import Connected, Disconnected, Message, MessageState, NewStranger
 from e2echat.errors import KeyChangedError, RefusedError, StorageError
 from e2echat.faces.conversation import Conversation
 from e2echat.faces.feed import Feed
@@ -51,7 +51,7 @@ class TestThroughAPipe:
         world.reaches = MessageState.STORED
         result = cli("talk", "--peer", "bob", "--timeout", "0", typed="one\ntwo\n")
         assert result.code == 3
-        assert "Of 2" in result.err
+        assert "2 of 2" in result.err
 
     @pytest.mark.parametrize("typed", [b"ok\n\xff\n", b"ok\na\0b\n", b"ok\n" + b"x" * 300_000])
     def test_stops_at_a_line_that_is_no_text(self, cli: "CommandLine", world: "World", typed: bytes) -> None:
@@ -103,6 +103,20 @@ class TestPlainly:
         assert "/verify NUMBER" in result.err
         assert "no /nonsense" in result.err
         assert "one-time prekeys" in result.err
+
+    def test_says_what_happens_beside(self, talk: Callable[..., Any], world: "World") -> None:
+        for event in (
+            Disconnected("gone"),
+            Disconnected("gone"),
+            Connected(),
+            NewStranger("bob"),
+            NewStranger("eve"),
+        ):
+            world.happen(event)
+        lines = [line for line in talk().err.splitlines() if "not verified" not in line]
+        assert len(lines) == 4
+        assert "/accept" in lines[2]
+        assert "e2echat accept eve" in lines[3]
 
     def test_shows_where_the_conversation_stood(self, talk: Callable[..., Any], world: "World") -> None:
         world.shown.append(world.message("said before").id)
@@ -230,6 +244,19 @@ class TestOnAScreen:
         assert screen.ends() == 0
         assert "waiting one" in screen.text()
         assert "\x1b[?1049h" not in screen.raw
+
+    def test_the_toolbar_says_how_things_stand(self, terminal: Start, process: "Process") -> None:
+        os.mkfifo(process.arrivals)
+        screen = terminal("talk", "--peer", "bob", E2ECHAT_TEST_ARRIVALS=str(process.arrivals))
+        with process.arrivals.open("w", buffering=1) as arrivals:
+            screen.shows("bob | not verified | connected | /help")
+            arrivals.write("carol:not for here\n")
+            screen.shows("1 unread")
+            screen.type("hi\r")
+            screen.shows("1 on the way")
+            assert "not for here" not in screen.text()
+            screen.type("/quit\r")
+            assert screen.ends() == 0
 
     @pytest.mark.parametrize("key", ["\x03", "\x04"])
     def test_leaving_by_key(self, terminal: Start, key: str) -> None:

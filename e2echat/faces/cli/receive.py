@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from e2echat.client.events import AllIn, Connected, Message
+from e2echat.client.events import AllIn, Connected, Disconnected, Message
 from e2echat.errors import RelayUnreachableError
 from e2echat.faces.cli.options import common, timeout_option
 from e2echat.faces.cli.session import Session
@@ -49,7 +49,7 @@ def _messages(session: Session, account: "Account", timeout: float | None) -> It
             yield event
             continue
         answered = answered or isinstance(event, AllIn)
-        if timeout is None or not isinstance(event, Connected):
+        if timeout is None or not isinstance(event, Connected | Disconnected):
             show_event(session.out, event)
     if not answered:
         raise RelayUnreachableError(account.status().problem or "The relay does not answer.")
