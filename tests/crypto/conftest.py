@@ -9,7 +9,7 @@ import pytest
 from e2echat.crypto.chains import HBOX_SIZE, HEADER_SIZE, Announcement, SendingChain
 from e2echat.crypto.handshake import Agreement
 from e2echat.crypto.keys import ExchangeKey
-from e2echat.crypto.primitives import SystemRandomness, box
+from e2echat.crypto.primitives import SystemRandomness, box, keyed
 from e2echat.crypto.ratchet import Ratchet, Received
 from e2echat.errors import CryptoError
 from e2echat.wire.records import u32
@@ -54,15 +54,18 @@ class Two:
         """The flag of the KEM slot in ``who``'s newest chain."""
         return self.sending(who).tail[0]
 
-    def forge(self, who: int, *, number: int = 0, **changes: Any) -> bytes:
-        """What ``who`` could send if his newest chain's headers said something else."""
+    def forge(self, who: int, *, number: int | None = None, **changes: Any) -> bytes:
+        """What ``who`` sends next if the header says something else, with a body that fits it."""
         chain = self.sending(who)
         said = replace(Announcement.parse(chain.head, chain.tail), **changes)
-        return self.forge_raw(who, said.head + u32(number) + said.tail)
+        return self.forge_raw(who, said.head + u32(chain.next if number is None else number) + said.tail)
 
     def forge_raw(self, who: int, header: bytes) -> bytes:
         assert len(header) == HEADER_SIZE
-        return box(self.sending(who).header_key, header, RANDOMNESS) + bytes(100)
+        chain = self.sending(who)
+        hbox = box(chain.header_key, header, RANDOMNESS)
+        _, message_key = chain.take()
+        return hbox + box(keyed(message_key, self.sides[who].binding + hbox), b"forged", RANDOMNESS)
 
     def lose(self, count: int) -> list[bytes]:
         """After a word of Bob's, Alice begins a chain of which Bob gets only the message after ``count``."""

@@ -127,6 +127,14 @@ def test_skipped_keys_die_when_their_chain_is_superseded_long_enough(two: "Two")
     assert two.sides[1].forget(two.now).retired == ()
 
 
+def test_what_is_forged_opens_if_it_says_what_it_should(two: "Two") -> None:
+    """So that the tests below fail the peer for what he says, and for nothing else."""
+    two.send(0)
+    assert two.receive(1, two.forge(0)) == (b"forged", 0, 1)
+    two.send(0)
+    assert two.receive(1, two.forge(0)) == (b"forged", 0, 2)
+
+
 def test_a_chain_out_of_turn_is_refused(two: "Two", no_derivation: Callable[[], None]) -> None:
     two.turns(2)
     two.send(0)
@@ -155,7 +163,7 @@ def test_a_first_chain_follows_nothing(two: "Two") -> None:
 @pytest.mark.parametrize("change", [{"dh": bytes([9]) + bytes(31)}, {"previous": 1}, {"offer": b"ek"}])
 def test_headers_of_one_chain_do_not_differ(two: "Two", change: dict[str, Any]) -> None:
     two.say(0)
-    two.refuses(1, two.forge(0, number=1, **change))
+    two.refuses(1, two.forge(0, **change))
 
 
 @pytest.mark.parametrize("dh", [bytes(32), (1).to_bytes(32, "little"), b"\xff" * 32])
