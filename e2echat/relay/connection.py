@@ -1,7 +1,7 @@
 """What the relay knows of one connection, and of the channels opened on it. No I/O."""
 
-from collections import deque
 from enum import Enum, auto
+from heapq import heappop, heappush
 from typing import TYPE_CHECKING
 
 from e2echat.crypto.relay_records import HelloRecord
@@ -124,15 +124,15 @@ class Channel:
         self.repeat = repeat
         self.submitted = 0
         self.settled = 0
-        self._skips: deque[int] = deque()
-        """Indices that were refused out of turn and count as settled once all before them are."""
+        self._skips: list[int] = []
+        """A heap of indices that were refused out of turn and count as settled once all before them are."""
 
     def settle(self, count: int) -> None:
         """The next ``count`` submissions are durable or acknowledged."""
         before = self.settled
         self.settled += count
         while self._skips and self._skips[0] <= self.settled:
-            self._skips.popleft()
+            heappop(self._skips)
             self.settled += 1
         self.connection.unsettled -= self.settled - before
         self.connection.owe(self)
@@ -140,7 +140,7 @@ class Channel:
     def refuse(self, index: int, reason: int) -> None:
         """Submission ``index``, not the next to be settled perhaps, was not kept."""
         self.connection.send(frames.refused(self.tag, index, reason))
-        self._skips.append(index)
+        heappush(self._skips, index)
         self.settle(0)
 
     def refuse_next(self, count: int, reason: int) -> None:

@@ -46,7 +46,7 @@ class Database:
             StorageError: it is no database of this relay's, a newer one, in use, or the disk fails.
         """
         try:
-            self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+            self._connection = sqlite3.connect(path, timeout=0, isolation_level=None, check_same_thread=False)
         except sqlite3.Error as error:
             raise StorageError("the relay's database does not open") from error
         try:

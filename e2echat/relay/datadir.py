@@ -57,14 +57,17 @@ class DataDirectory:
             RelayDataError: it is a link, no file, somebody else's, or cannot be read.
         """
         try:
-            descriptor = os.open(self.path / name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+            descriptor = os.open(self.path / name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
         except FileNotFoundError:
             return None
         except OSError as error:
             raise RelayDataError(f"{self.path / name} cannot be read: {error.strerror}") from error
-        with open(descriptor, "rb") as file:  # noqa: PTH123 - a descriptor has no path
+        try:
             self._require_ours(descriptor, name)
-            return file.read()
+            with open(descriptor, "rb", closefd=False) as file:
+                return file.read()
+        finally:
+            os.close(descriptor)
 
     def write(self, name: str, content: bytes) -> None:
         """Put a file in place whole, durably.

@@ -8,12 +8,11 @@ import math
 from collections import deque
 from collections.abc import Iterable
 from functools import partial
-from struct import Struct
 
 from e2echat.errors import MalformedError
 from e2echat.relay.connection import Channel, Connection
 from e2echat.relay.limits import Limits
-from e2echat.relay.mailbox import Mailbox, Run, Segment, frame_ends
+from e2echat.relay.mailbox import Mailbox, Repeat, Run, Segment, frame_ends
 from e2echat.relay.work import (
     AppendSegment,
     DropSegment,
@@ -26,8 +25,6 @@ from e2echat.relay.work import (
 )
 from e2echat.wire.frames import ENVELOPE_ID_SIZE, SIZE_AND_TAG
 from e2echat.wire.relay_messages import Refusal
-
-_ID = Struct(f"{ENVELOPE_ID_SIZE}s")
 
 
 class Delivery:
@@ -82,8 +79,8 @@ class Delivery:
             channel.submitted += 1
             if channel.knock is not None and not channel.knock.take(len(one)):
                 channel.refuse(index, Refusal.LIMIT)
-            elif channel.repeat and mailbox.holds(_ID.unpack_from(one, SIZE_AND_TAG.size)[0]):
-                mailbox.settle_behind(channel)
+            elif channel.repeat and mailbox.holds(identifier := _id_of(one)):
+                mailbox.settle_behind(Repeat(channel, index, identifier, mailbox.repeats))
             elif not self._give_live(channel, one, 1, now):
                 self._keep(channel, one, index)
         self.pump(mailbox)
@@ -133,17 +130,18 @@ class Delivery:
             mailbox.segments.append(segment)
             if not given:
                 mailbox.ungiven.append(segment)
-        segment.ids += _ID.unpack_from(frame, SIZE_AND_TAG.size)[0]
+        segment.ids += _id_of(frame)
         segment.body.append(frame)
         segment.count += 1
         segment.size += len(frame)
         mailbox.count += 1
         mailbox.size += len(frame)
         self.unwritten += len(frame)
-        if segment.settles and segment.settles[-1][0] is channel and not segment.settles[-1][2]:
-            segment.settles[-1] = (channel, segment.settles[-1][1] + 1, False)
+        last = segment.settles[-1] if segment.settles else None
+        if isinstance(last, tuple) and last[0] is channel:
+            segment.settles[-1] = (channel, last[1] + 1)
         else:
-            segment.settles.append((channel, 1, False))
+            segment.settles.append((channel, 1))
 
     def _write_live(self, mailbox: Mailbox, until: float = math.inf) -> None:
         """What the owner was given, up to a time, and has not acknowledged goes to the storage after all.
@@ -159,8 +157,8 @@ class Delivery:
                     self._append(mailbox, run.channel, run.data[start:end], given=True)
                     mailbox.window += end - start
                 start = end
-            for channel in run.behind:
-                mailbox.settle_behind(channel)
+            for repeat in run.behind:
+                mailbox.settle_behind(repeat)
 
     def acknowledge(self, mailbox: Mailbox, count: int) -> None:
         """The owner has made ``count`` more envelopes his own.
@@ -280,7 +278,7 @@ class Delivery:
             if not segment.given:
                 mailbox.segments.remove(segment)
                 mailbox.ungiven.remove(segment)
-        segment.fail()
+        mailbox.fail(segment)
         self.pump(mailbox)
 
     def tick(self, now: float) -> None:
@@ -316,6 +314,11 @@ class Delivery:
                 mailbox.count -= segment.count - segment.done
                 mailbox.size -= segment.size
                 self.work.append(Work(DropSegment(segment.number), self._dropped))
+
+
+def _id_of(frame: bytes) -> bytes:
+    """The envelope id in a channel's frame."""
+    return frame[SIZE_AND_TAG.size : SIZE_AND_TAG.size + ENVELOPE_ID_SIZE]
 
 
 def _behind(data: bytes, count: int) -> bytes:

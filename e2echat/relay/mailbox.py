@@ -24,8 +24,32 @@ class Run:
         self.data = data
         self.arrived = arrived
         self.done = 0
-        self.behind: list[Channel] = []
-        """Channels with a repeated submission that is settled when this run is."""
+        self.behind: list[Repeat] = []
+        """What is settled when this run is."""
+
+
+class Repeat:
+    """A submission of what its mailbox holds already: it has the fate of the first one, in its own turn."""
+
+    __slots__ = ("_channel", "_index", "_open", "envelope_id")
+
+    def __init__(self, channel: Channel, index: int, envelope_id: bytes, unsettled: "set[Repeat]") -> None:
+        self._channel = channel
+        self._index = index
+        self._open = unsettled
+        self.envelope_id = envelope_id
+        unsettled.add(self)
+
+    def settle(self) -> None:
+        """All that was there before it is settled, and so is the first one."""
+        if self in self._open:
+            self._open.remove(self)
+            self._channel.settle(1)
+
+    def refuse(self) -> None:
+        """The storage did not take the first one."""
+        self._open.remove(self)
+        self._channel.refuse(self._index, Refusal.STORAGE)
 
 
 class Segment:
@@ -50,8 +74,8 @@ class Segment:
         self.size = 0
         self.ids: bytes | bytearray = bytearray()
         self.body: list[bytes] = []
-        self.settles: list[tuple[Channel, int, bool]] = []
-        """Channel, number of submissions, whether they are repeats of others: in order."""
+        self.settles: list[tuple[Channel, int] | Repeat] = []
+        """Numbers of submissions on channels, and repeats of what is here or before: in order."""
 
     @classmethod
     def restored(cls, row: SegmentRow) -> "Segment":
@@ -67,15 +91,22 @@ class Segment:
 
     def settle(self) -> None:
         """All submissions in it are durable or acknowledged."""
-        for channel, count, _ in self.settles:
-            channel.settle(count)
+        for each in self.settles:
+            if isinstance(each, Repeat):
+                each.settle()
+            else:
+                each[0].settle(each[1])
         self.settles = []
 
     def fail(self) -> None:
         """The storage did not take it: refuse all but what the owner has acknowledged."""
         acknowledged = self.done
-        for channel, count, repeated in self.settles:
-            kept = 0 if repeated else min(count, acknowledged)
+        for each in self.settles:
+            if isinstance(each, Repeat):
+                each.settle()
+                continue
+            channel, count = each
+            kept = min(count, acknowledged)
             acknowledged -= kept
             channel.settle(kept)
             channel.refuse_next(count - kept, Refusal.STORAGE)
@@ -87,7 +118,7 @@ class Mailbox:
 
     __slots__ = (
         "capability_hash", "count", "identifier", "live", "loading", "outstanding", "owner",
-        "segments", "size", "ungiven", "watched", "window",
+        "repeats", "segments", "size", "ungiven", "watched", "window",
     )  # fmt: skip
 
     def __init__(self, identifier: bytes, capability_hash: bytes) -> None:
@@ -98,6 +129,8 @@ class Mailbox:
         self.ungiven: deque[Segment] = deque()
         """The tail of ``segments`` that the owner's present connection has not been given."""
         self.live: deque[Run] = deque()
+        self.repeats: set[Repeat] = set()
+        """Those whose fate is open."""
         self.loading = False
         self.watched = False
         """Somebody will come and see how old the oldest run is."""
@@ -137,8 +170,8 @@ class Mailbox:
             if run.done == run.count:
                 self.live.popleft()
                 self.window -= len(run.data)
-                for channel in run.behind:
-                    channel.settle(1)
+                for repeat in run.behind:
+                    repeat.settle()
 
     def forget(self, segment: Segment) -> None:
         """Take a segment that left ``segments`` out of the sums."""
@@ -157,14 +190,21 @@ class Mailbox:
             for run in self.live
         )
 
-    def settle_behind(self, channel: Channel) -> None:
-        """A submission on ``channel`` repeats what is here: it is settled once all that is here now is."""
+    def settle_behind(self, repeat: Repeat) -> None:
+        """Settle a repeat of what is here once all that is here now is settled."""
         if self.live:
-            self.live[-1].behind.append(channel)
+            self.live[-1].behind.append(repeat)
         elif self.segments and self.segments[-1].settles:
-            self.segments[-1].settles.append((channel, 1, True))
+            self.segments[-1].settles.append(repeat)
         else:
-            channel.settle(1)
+            repeat.settle()
+
+    def fail(self, segment: Segment) -> None:
+        """The storage did not take a segment."""
+        for repeat in list(self.repeats):
+            if _find(segment.ids, repeat.envelope_id, segment.done):
+                repeat.refuse()
+        segment.fail()
 
     def owner_left(self) -> None:
         """Whatever the owner was given and has not acknowledged is to be given again. ``live`` must be empty."""

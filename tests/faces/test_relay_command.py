@@ -1,0 +1,134 @@
+"""``e2echat relay`` as a process."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+PATIENCE = 30.0
+Run = Callable[..., "subprocess.Popen[str]"]
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Iterator[Run]:
+    started: list[subprocess.Popen[str]] = []
+
+    def run(*arguments: str) -> "subprocess.Popen[str]":
+        command = [sys.executable, "-m", "e2echat", "relay", "--data", str(tmp_path / "relay"), *arguments]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        started.append(process)
+        return process
+
+    yield run
+    for process in started:
+        if process.poll() is None:
+            process.kill()
+        process.communicate()
+
+
+def ends(process: "subprocess.Popen[str]") -> tuple[int, str, str]:
+    out, err = process.communicate(timeout=PATIENCE)
+    return process.returncode, out, err
+
+
+def first_line(process: "subprocess.Popen[str]") -> str:
+    assert process.stdout
+    return process.stdout.readline().rstrip("\n")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_its_first_line_is_its_address_and_a_signal_ends_it_well(run: Run, number: int) -> None:
+    process = run("--listen", "127.0.0.1:0")
+    address = first_line(process)
+    process.send_signal(number)
+    assert ends(process) == (0, "", "")
+    scheme, _, rest = address.partition("://")
+    pin, _, place = rest.partition("@")
+    assert scheme == "relay"
+    assert len(pin) == 52
+    assert pin == pin.lower()
+    assert place.startswith("127.0.0.1:")
+
+
+def test_on_a_wildcard_it_says_what_it_guesses(run: Run) -> None:
+    process = run("--listen", "0.0.0.0:0")
+    address = first_line(process)
+    process.terminate()
+    code, out, err = ends(process)
+    assert (code, out) == (0, "")
+    assert "--public" in err
+    assert "0.0.0.0" not in address
+
+
+@pytest.mark.parametrize(
+    ("public", "place"), [("chat.example:99", "chat.example:99"), ("chat.example", None)]
+)
+def test_public_is_printed_as_given(run: Run, public: str, place: str | None) -> None:
+    process = run("--listen", "127.0.0.1:0", "--public", public)
+    address = first_line(process)
+    process.terminate()
+    assert ends(process) == (0, "", "")
+    assert address.endswith("@" + place) if place else f"@{public}:" in address
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["--listen", "0.0.0.0:0", "--no-tls"], 2),
+        (["--listen", "nonsense"], 1),
+        (["--listen", "::1"], 2),
+        (["--listen", "127.0.0.1:65536"], 2),
+        (["--listen", "127.0.0.1:0", "--public", "a:b"], 2),
+        (["--registration", "token"], 2),
+        (["--metrics", "127.0.0.1:1"], 2),
+        (["--listen", "127.0.0.1:0", "--data", "/dev/null"], 1),
+        (["--listen", "127.0.0.1:0", "--data", "/dev/null/below"], 1),
+        (["--listen", "127.0.0.1:0", "--record", "/dev/null/below"], 1),
+        (["surplus"], 2),
+    ],
+)
+def test_bad_use_is_said_in_a_sentence(run: Run, arguments: list[str], code: int) -> None:
+    ended, out, err = ends(run(*arguments))
+    assert (ended, out) == (code, "")
+    assert err.startswith("e2echat: ")
+    assert "Traceback" not in err
+
+
+def test_a_port_in_use_is_said(run: Run, tmp_path: Path) -> None:
+    place = first_line(run("--listen", "127.0.0.1:0")).partition("@")[2]
+    code, out, err = ends(run("--listen", place, "--data", str(tmp_path / "other")))
+    assert (code, out) == (1, "")
+    assert "Traceback" not in err
+    code, out, err = ends(run("--listen", "127.0.0.1:0"))
+    assert (code, out) == (1, "")
+    assert "Traceback" not in err
+
+
+@pytest.mark.parametrize(
+    "module", ["prompt_toolkit", "rich", "segno", "sqlcipher3", "e2echat.crypto.ratchet", "e2echat.client"]
+)
+def test_it_loads_no_face_and_nothing_to_decrypt_with(module: str, tmp_path: Path) -> None:
+    code = f"""
+import os, signal, sys, threading
+from e2echat.relay.server import Relay
+start = Relay.start
+def start_and_stop(relay):
+    start(relay)
+    os.kill(os.getpid(), signal.SIGTERM)
+Relay.start = start_and_stop
+sys.argv = ["e2echat", "relay", "--listen", "127.0.0.1:0", "--data", sys.argv[1]]
+from e2echat.faces.cli.main import main
+try:
+    main()
+except SystemExit as ended:
+    assert not ended.code, ended.code
+loaded = [name for name in sys.modules if name == {module!r} or name.startswith({module + "."!r})]
+assert not loaded, loaded
+"""
+    environment = {**os.environ, "HOME": str(tmp_path)}
+    command = [sys.executable, "-c", code, str(tmp_path / "relay")]
+    subprocess.run(command, check=True, env=environment, timeout=PATIENCE, capture_output=True)
