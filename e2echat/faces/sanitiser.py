@@ -5,6 +5,8 @@ the screen, a bidi override could turn a number around, a tag or a variation sel
 """
 
 import unicodedata
+from enum import Enum, auto
+from functools import lru_cache
 
 MAX_MARKS = 4
 """Combining marks kept on one letter; no script in use needs more, and a pile of them paints over other lines."""
@@ -37,7 +39,8 @@ def visible(text: str) -> str:
     shown: list[str] = []
     marks = 0
     for index, char in enumerate(text):
-        if _is_mark(char):
+        kind = _kind(char)
+        if kind is _Kind.MARK:
             marks += 1
             if not shown:
                 # It would settle on whatever the line begins with.
@@ -45,11 +48,13 @@ def visible(text: str) -> str:
             if marks <= MAX_MARKS:
                 shown.append(char)
             continue
-        shown.append(_surplus(marks))
+        if marks > MAX_MARKS:
+            shown.append(_surplus(marks))
         marks = 0
-        harmless = _can_be_seen(char) or _draws_emoji(text, index)
+        harmless = kind is _Kind.SEEN or _draws_emoji(text, index)
         shown.append(char if harmless else _spelled(char))
-    shown.append(_surplus(marks))
+    if marks > MAX_MARKS:
+        shown.append(_surplus(marks))
     return "".join(shown)
 
 
@@ -58,23 +63,24 @@ def visible_lines(text: str) -> list[str]:
     return [visible(line) for line in text.replace("\r\n", "\n").split("\n")]
 
 
-def _is_mark(char: str) -> bool:
-    """Whether it takes no room of its own: a combining mark, or a Jamo that joins the syllable before it."""
-    if char in _BLANKS or _is_variation_selector(char) or not char.isprintable():
-        return False
+class _Kind(Enum):
+    SEEN = auto()
+    """Drawn, or a space that takes room."""
+    MARK = auto()
+    """Drawn without room of its own: a combining mark, or a Jamo that joins the syllable before it."""
+    HIDDEN = auto()
+    """Invisible, or acting."""
+
+
+@lru_cache(maxsize=4096)
+def _kind(char: str) -> _Kind:
+    if char in _BLANKS or "\ufe00" <= char <= "\ufe0f" or "\U000e0100" <= char <= "\U000e01ef":
+        # The last two are variation selectors.
+        return _Kind.HIDDEN
+    if not char.isprintable():
+        return _Kind.SEEN if unicodedata.category(char) == "Zs" else _Kind.HIDDEN
     joining_jamo = "\u1160" <= char <= "\u11ff" or "\ud7b0" <= char <= "\ud7fb"
-    return unicodedata.category(char).startswith("M") or joining_jamo
-
-
-def _can_be_seen(char: str) -> bool:
-    """Whether it is drawn, or is a space that takes room."""
-    if char in _BLANKS or _is_variation_selector(char):
-        return False
-    return char.isprintable() or unicodedata.category(char) == "Zs"
-
-
-def _is_variation_selector(char: str) -> bool:
-    return "\ufe00" <= char <= "\ufe0f" or "\U000e0100" <= char <= "\U000e01ef"
+    return _Kind.MARK if joining_jamo or unicodedata.category(char).startswith("M") else _Kind.SEEN
 
 
 def _draws_emoji(text: str, index: int) -> bool:
@@ -94,11 +100,11 @@ def _draws_emoji(text: str, index: int) -> bool:
 def _is_picture(char: str) -> bool:
     """Whether an emoji can start there: arrows and symbols of the BMP, or the pictographic planes."""
     in_range = "\u2190" <= char <= "\u2bff" or "\U0001f000" <= char <= "\U0001faff"
-    return in_range and char not in _BLANKS and char.isprintable()
+    return in_range and _kind(char) is _Kind.SEEN
 
 
 def _surplus(marks: int) -> str:
-    return f"⟨+{marks - MAX_MARKS}⟩" if marks > MAX_MARKS else ""
+    return f"⟨+{marks - MAX_MARKS}⟩"
 
 
 def _spelled(char: str) -> str:
