@@ -32,7 +32,7 @@ from e2echat.errors import (
     WrongPassphraseError,
 )
 from e2echat.faces.cli.app import run
-from e2echat.faces.cli.main import report_bug
+from e2echat.faces.cli.main import report_bugs
 from e2echat.faces.cli.session import Session
 from e2echat.faces.input import Input
 from e2echat.faces.output import Output
@@ -256,10 +256,14 @@ class FakeAccount:
 
 def main() -> None:
     """Be e2echat with a fake account whose world hears of arriving messages on the file E2ECHAT_TEST_ARRIVALS."""
+    report_bugs()
     world = World(exists="E2ECHAT_TEST_NO_PROFILE" not in os.environ)
     world.passphrase = os.environ.get("E2ECHAT_TEST_PASSPHRASE")
-    if "E2ECHAT_TEST_BUG" in os.environ:
-        world.failures["open"] = KeyError("a secret")
+    bug = os.environ.get("E2ECHAT_TEST_BUG")
+    if bug == "thread":
+        threading.Thread(target=world.failures.__getitem__, args=("a secret",)).start()
+    elif bug:
+        world.failures[bug] = KeyError("a secret")
     for text in os.environ.get("E2ECHAT_TEST_WAITING", "").splitlines():
         world.message(text)
 
@@ -272,7 +276,6 @@ def main() -> None:
     arrivals = os.environ.get("E2ECHAT_TEST_ARRIVALS")
     if arrivals:
         threading.Thread(target=listen, args=(arrivals,), daemon=True).start()
-    sys.excepthook = report_bug
     try:
         sys.exit(run(sys.argv[1:], Session(Output.standard(), Input.standard(), world.account_class)))
     finally:

@@ -220,16 +220,21 @@ class TestEnd:
         assert child.returncode == 130
         assert b"Traceback" not in said
 
-    def test_a_bug_is_one_line_without_values(self, process: "Process") -> None:
+    @pytest.mark.parametrize(
+        ("bug", "code", "where"), [("open", 1, " at e2echat.faces.cli.session:"), ("thread", 0, ".")]
+    )
+    def test_a_bug_is_one_line_without_values(
+        self, process: "Process", bug: str, code: int, where: str
+    ) -> None:
         result = subprocess.run(
-            [*process.command, "receive"],
-            env=process.environment(E2ECHAT_TEST_BUG="yes"),
+            [*process.command, "contacts"],
+            env=process.environment(E2ECHAT_TEST_BUG=bug),
             capture_output=True,
             text=True,
             check=False,
         )
-        assert result.returncode == 1
-        assert "internal error: KeyError at e2echat.faces.cli.session:" in result.stderr
+        assert result.returncode == code
+        assert f"internal error: KeyError{where}" in result.stderr
         assert len(result.stderr.splitlines()) == 1
         assert "secret" not in result.stderr
 

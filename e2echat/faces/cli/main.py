@@ -7,7 +7,7 @@ from typing import NoReturn
 
 def main() -> NoReturn:
     """Run the command that the process was started with."""
-    sys.excepthook = report_bug
+    report_bugs()
     try:
         sys.exit(_run(sys.argv[1:]))
     except KeyboardInterrupt:
@@ -36,8 +36,16 @@ def _run(arguments: list[str]) -> int:
     return run(arguments, Session(out, Input.standard()))
 
 
-def report_bug(kind: type[BaseException], _error: BaseException, trace: TracebackType | None) -> None:
-    """Say in one line where e2echat failed; neither the error's text nor any value, which could be secret."""
+def report_bugs() -> None:
+    """From now on, say in one line where e2echat itself failed, in whichever thread."""
+    import threading  # noqa: PLC0415 - loaded by the output anyway
+
+    sys.excepthook = _report
+    threading.excepthook = lambda failed: _report(failed.exc_type, failed.exc_value, failed.exc_traceback)
+
+
+def _report(kind: type[BaseException], _error: BaseException | None, trace: TracebackType | None) -> None:
+    """Neither the error's text nor any value is said: either could be secret."""
     from e2echat.faces.output import Output  # noqa: PLC0415 - see main
 
     where = ""
