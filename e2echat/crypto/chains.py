@@ -1,6 +1,6 @@
 """Headers, and the chains of message keys that they number. docs/spec/ratchet.md, "Headers" and "Chains".
 
-Double Ratchet, revision 4, sections 3 and 4 (header encryption). All values are immutable: taking a key gives
+Double Ratchet, sections 3 and 4 (header encryption). All values are immutable: taking a key gives
 the chain without it, and the caller keeps that only once the message has authenticated.
 """
 

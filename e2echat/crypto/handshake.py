@@ -26,7 +26,7 @@ from e2echat.crypto.primitives import (
     open_box,
 )
 from e2echat.errors import CryptoError, HandshakeError, InvalidAddressError, MalformedError
-from e2echat.wire.address import MAX_ADDRESS, RelayAddress
+from e2echat.wire.address import RelayAddress
 from e2echat.wire.records import lp, u16, u32, u64, unlp
 
 PROTOCOL = 1
@@ -57,7 +57,7 @@ class ReplyRoute:
             canonical = str(RelayAddress.parse(self.address))
         except InvalidAddressError as error:
             raise MalformedError("a reply route to no relay") from error
-        if self.address != canonical or len(canonical) > MAX_ADDRESS:
+        if self.address != canonical:
             raise MalformedError("a reply route whose address is not in its one spelling")
 
 
@@ -172,7 +172,7 @@ class Introduction:
             CryptoError: a record does not verify.
         """
         identity, device, generation, continuity, address, mailbox, capability = unlp(unpad(raw), 7)
-        if len(generation) != 8 or len(continuity) != CONTINUITY_SIZE or len(address) > MAX_ADDRESS:
+        if len(generation) != 8 or len(continuity) != CONTINUITY_SIZE:
             raise MalformedError("an introduction whose fields have wrong lengths")
         who = Identity.parse(identity)
         return cls(

@@ -1,6 +1,6 @@
 """The Double Ratchet with header encryption and a sparse ML-KEM step. docs/spec/ratchet.md.
 
-Double Ratchet, revision 4, section 4; the KEM step after SimpleX's pqdr, its cadence after Apple's PQ3. A
+Double Ratchet, section 4; the KEM step after SimpleX's pqdr, its cadence after Apple's PQ3. A
 ``Ratchet`` is a value: each step gives the next one, and a step that fails has changed nothing.
 """
 

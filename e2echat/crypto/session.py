@@ -282,7 +282,7 @@ class Session:
         )
 
     def _require_own(self, preamble: bytes) -> None:
-        if self.initiator or _preamble_hash(preamble) != self.preamble_hash:
+        if _preamble_hash(preamble) != self.preamble_hash:
             raise DecryptionError("the first message of another session")
 
     def _with(self, ratchet: Ratchet, preamble: bytes) -> Self:
