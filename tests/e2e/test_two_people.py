@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.conftest import RecordingProxy
-from tests.e2e.processes import COMMAND, RelayProcess, Someone, environment
+from tests.e2e.processes import COMMAND, PATIENCE, RelayProcess, Someone, environment
 
 
 @pytest.fixture
@@ -187,3 +187,21 @@ def test_wrong_passphrase(relay: RelayProcess, people: Callable[..., Someone], t
         assert b"Traceback" not in done.stderr
         codes.append(done.returncode)
     assert codes == [0, 6, 0]
+
+
+def test_disk_that_takes_nothing_loses_nothing(relay: RelayProcess, people: Callable[..., Someone]) -> None:
+    alice, bob = (people(name, relay.address).join() for name in ("alice", "bob"))
+    assert alice.run("send", "--peer", "bob", "before").returncode == 0
+    for person, command in ((alice, ["send", "--peer", "bob", "during"]), (bob, ["receive"])):
+        done = subprocess.run(
+            ["sh", "-c", 'ulimit -f 1; exec "$@"', "sh", *COMMAND, "--home", str(person.profile), *command],
+            capture_output=True,
+            env=environment(person.home),
+            timeout=PATIENCE,
+            check=False,
+        )
+        assert (done.returncode, done.stdout) == (1, b"")
+        assert b"disk" in done.stderr
+        assert b"Traceback" not in done.stderr
+    assert alice.run("send", "--peer", "bob", "after").returncode == 0
+    assert bob.texts() == ["before", "after"]
