@@ -15,7 +15,7 @@ $(STAMP): pyproject.toml constraints.txt
 	touch $@
 
 demo: $(STAMP)
-	@$(BIN)/python -m e2echat.faces.cli.demo
+	@$(BIN)/python -m e2echat.faces.demo
 
 test: $(STAMP)
 	$(BIN)/pytest -n auto
