@@ -43,7 +43,10 @@ class MailboxDialogue(Dialogue):
         super().__init__(address, certificate_hash)
         self._sign_in = sign_in
         self._randomness = randomness
-        self._claiming = self._authenticating = self._publishing = 0
+        # The numbers of the requests under way.
+        self._claiming: int | None = None
+        self._authenticating: int | None = None
+        self._publishing: int | None = None
         self._acknowledged = 0
         self.signed_in = False
 
@@ -63,20 +66,20 @@ class MailboxDialogue(Dialogue):
         """See ``Dialogue``."""
         match message:
             case relay.Done(request) if request == self._claiming:
-                self._claiming = 0
+                self._claiming = None
                 self._authenticate()
                 return []
             case relay.Welcome(request, mailbox, waiting, left) if request == self._authenticating:
-                self._authenticating = 0
+                self._authenticating = None
                 self.signed_in = True
                 return [SignedIn(mailbox, waiting, left)]
             case relay.Done(request) if request == self._publishing:
-                self._publishing = 0
+                self._publishing = None
                 return [Published(None)]
             case relay.Refused(request, reason) if request in (self._claiming, self._authenticating):
                 return [SignInRefused(refusal(reason))]
             case relay.Refused(request, reason) if request == self._publishing:
-                self._publishing = 0
+                self._publishing = None
                 return [Published(refusal(reason))]
         raise MalformedError("an answer to nothing that was asked")
 
@@ -101,12 +104,12 @@ class MailboxDialogue(Dialogue):
     @property
     def claiming(self) -> bool:
         """Whether a claim awaits its answer."""
-        return self._claiming != 0
+        return self._claiming is not None
 
     @property
     def publishing(self) -> bool:
         """Whether an upload awaits its answer."""
-        return self._publishing != 0
+        return self._publishing is not None
 
     def acknowledge(self, more: int) -> None:
         """Say that ``more`` envelopes have become ours."""
