@@ -13,7 +13,8 @@ from e2echat.store.rows import StreamRow
 Range: TypeAlias = tuple[int, int]
 
 MAX_MISSING = 64
-"""Ranges of missing numbers remembered; older ones are then treated as lost for good."""
+"""Ranges of missing numbers remembered. With more, the oldest become one, and what came between them counts as
+missing too: a receipt may leave out what is here, never name what is not."""
 
 
 class Place(Enum):
@@ -54,7 +55,7 @@ def advance(stream: StreamRow, payload_hash: bytes) -> StreamRow:
 def give_up(stream: StreamRow, until: int) -> StreamRow:
     """Everything from the next number up to ``until``, excluded, is missing."""
     ranges = [*missing(stream), (stream.next, until - 1)]
-    return replace(stream, next=until, last_hash=None, missing=_join(ranges[-MAX_MISSING:]))
+    return replace(stream, next=until, last_hash=None, missing=_join(ranges))
 
 
 def fill(stream: StreamRow, seq: int) -> StreamRow:
@@ -102,4 +103,7 @@ def _without(ranges: list[Range], seq: int) -> list[Range]:
 
 
 def _join(ranges: list[Range]) -> str:
+    excess = len(ranges) - MAX_MISSING
+    if excess > 0:
+        ranges = [(ranges[0][0], ranges[excess][1]), *ranges[excess + 1 :]]
     return ",".join(f"{first}-{last}" for first, last in ranges)
