@@ -194,7 +194,7 @@ class Account:
                 raise RefusedError(
                     f"the message is kept for later: {why_refused(reason)}", reason.name.lower()
                 )
-            self._require_right_relay()
+            self._require_right_relay(self._own.relay_of(contact))
             return None
 
         found = self._runtime.wait(reached, timeout)
@@ -211,7 +211,7 @@ class Account:
         """
 
         def done() -> bool | None:
-            self._require_right_relay()
+            self._require_right_relay(MAILBOX)
             if self._runtime.all_in:
                 return True
             return False if self._down(MAILBOX) else None
@@ -295,10 +295,10 @@ class Account:
     def _down(self, link: str) -> E2EChatError | None:
         return self._runtime.failures.get(link)
 
-    def _require_right_relay(self) -> None:
-        for error in list(self._runtime.failures.values()):
-            if isinstance(error, WrongRelayError):
-                raise error
+    def _require_right_relay(self, link: str) -> None:
+        error = self._down(link)
+        if isinstance(error, WrongRelayError):
+            raise error
 
     def _await_sign_in(self, timeout: float) -> None:
         def done() -> bool | None:

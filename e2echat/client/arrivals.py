@@ -118,7 +118,7 @@ class Arrivals:
                     contact.id, device_hash, payload.seq, self.context.now, plaintext, origin.encode()
                 )
                 records.held.save(held)
-                if len(records.held_of(contact.id, device_hash)) > MAX_HELD:
+                if records.count_held(contact.id, device_hash) > MAX_HELD:
                     self._give_up(contact, device_hash)
                 return
             case Place.DUPLICATE:
@@ -137,12 +137,10 @@ class Arrivals:
     def _drain(self, contact: ContactRow, stream: StreamRow) -> StreamRow:
         """Take in what had waited for what just came."""
         records = self.context.records
-        for row in records.held_of(stream.contact, stream.device_hash):
-            if row.seq > stream.next:
-                break
+        while (row := records.held_at(stream.contact, stream.device_hash, stream.next)) is not None:
             records.drop_held(row)
             payload = payloads.decode(row.payload)
-            if row.seq == stream.next and isinstance(payload, Numbered):
+            if isinstance(payload, Numbered):
                 stream = self._follow(contact, stream, payload, row.payload, decode_origin(row.origin))
         return stream
 
@@ -154,12 +152,12 @@ class Arrivals:
 
     def _give_up(self, contact: ContactRow, device_hash: bytes) -> None:
         records = self.context.records
-        held = records.held_of(contact.id, device_hash)
-        if not held:
+        first = next(iter(records.held_sequences(contact.id, device_hash)), None)
+        if first is None:
             return
         stream = records.stream(contact.id, device_hash)
-        self.context.tell(Gap(self.context.peer_name(contact), held[0].seq - stream.next))
-        stream = streams.give_up(stream, held[0].seq)
+        self.context.tell(Gap(self.context.peer_name(contact), first - stream.next))
+        stream = streams.give_up(stream, first)
         records.streams.save(self._drain(contact, stream))
 
     def _keep(self, contact: ContactRow, device_hash: bytes, payload: Numbered, origin: Origin) -> None:
@@ -200,8 +198,8 @@ class Arrivals:
             return
         try:
             self.peers.reach(contact, ReplyRoute(payload.address, payload.mailbox, payload.capability))
-        except InvalidAddressError:
-            return
+        except (MalformedError, InvalidAddressError):
+            return  # it stays where it was
 
 
 def decode_origin(raw: bytes) -> Origin:

@@ -24,7 +24,7 @@ from e2echat.client.dialogue import (
 from e2echat.client.effects import Drop, Effect, Send, Tell, Up, Want
 from e2echat.client.events import AllIn, Connected, Disconnected, Problem
 from e2echat.client.inbox import Inbox
-from e2echat.client.inquiries import Inquiries
+from e2echat.client.inquiries import ASK_AGAIN, Inquiries
 from e2echat.client.mailbox_dialogue import MailboxDialogue, SignIn
 from e2echat.client.outbox import Outbox
 from e2echat.client.own import Own
@@ -34,7 +34,14 @@ from e2echat.client.sending_dialogue import SendingDialogue
 from e2echat.crypto.keys import Device, Identity, safety_number
 from e2echat.crypto.prekeys import PrekeyKind
 from e2echat.crypto.primitives import Randomness
-from e2echat.errors import E2EChatError, HandshakeError, KeyChangedError, RefusedError, RemoteError
+from e2echat.errors import (
+    CryptoError,
+    E2EChatError,
+    KeyChangedError,
+    MalformedError,
+    RefusedError,
+    RemoteError,
+)
 from e2echat.store.records import Records
 from e2echat.store.rows import ContactRow
 from e2echat.wire.address import RelayAddress
@@ -61,6 +68,8 @@ class Engine:
         self._sending: dict[str, SendingDialogue] = {}
         self._claim_in_doubt = False
         self._waiting = 0
+        self._unmet = False
+        """Whether something waits for a session that a relay's answer will open."""
         self._effects: list[Effect] = []
 
     # --- inputs ------------------------------------------------------------------------------------------------
@@ -117,13 +126,13 @@ class Engine:
         if known is not None:
             return known
         contact = self.peers.add(where, identity, device, "contact")
-        self.outbox.knock(contact, bundle)
-        self.outbox.initiate(self.context.records.contact(contact.id), bundle)
+        self.outbox.introduced(contact, bundle)
         return self.context.records.contact(contact.id)
 
     def add_text(self, contact: ContactRow, text: str) -> bytes:
         """Number and store a text; its message id."""
-        return self.outbox.add_text(contact, text).message_id
+        # As it is now: since the caller looked, a link may have changed the row.
+        return self.outbox.add_text(self.context.records.contact(contact.id), text).message_id
 
     def accept(self, contact: ContactRow) -> None:
         """Let a stranger in, or take a changed key."""
@@ -159,8 +168,10 @@ class Engine:
     # --- outputs -----------------------------------------------------------------------------------------------
 
     def begin(self, now: int) -> None:
-        """Start a step at ``now``, unix milliseconds."""
+        """Start a step at ``now``, unix milliseconds; what one that failed wanted told is not told."""
         self.context.now = now
+        self.context.events.clear()
+        self._effects.clear()
 
     def finish(self) -> list[Effect]:
         """End a step: seal and submit whatever can leave; everything to carry out, in order."""
@@ -173,14 +184,10 @@ class Engine:
         effects, self._effects = self._effects, []
         return effects
 
-    def abandon(self) -> list[Effect]:
+    def abandon(self) -> None:
         """The step's transaction failed: forget the connections, whose state went ahead of the records."""
-        self.context.events.clear()
-        links = [MAILBOX, *self._sending]
-        self._mailbox = None
-        self._sending.clear()
-        self._effects.clear()
-        return [Drop(link, E2EChatError("the profile's disk failed")) for link in links]
+        for link in (MAILBOX, *self._sending):
+            self._forget(link)
 
     def next_due(self) -> int | None:
         """When ``tick`` should come next, unix milliseconds."""
@@ -190,6 +197,7 @@ class Engine:
         if any(dialogue.ready for dialogue in self._sending.values()):
             envelope = records.next_envelope_at()
             due.append(None if envelope is None else max(envelope, self.context.now + POLL))
+            due.append(self.context.now + ASK_AGAIN if self._unmet else None)
         times = [time for time in due if time is not None]
         return min(times) if times else None
 
@@ -234,14 +242,16 @@ class Engine:
             case Published(None):
                 self.supply.uploaded()
             case Published(Refusal() as reason):
+                self.supply.refused()
                 self.context.tell(Problem(f"our prekeys were refused: {why_refused(reason)}"))
             case Ready():
                 self._effects.append(Up(link))
-                self.outbox.connected([row.id for row in self._contacts_at(link)])
+                self.outbox.connected(self._contacts_at(link))
+                self.hurry()
             case Fetched(name, prekeys, answer):
                 self._fetched(link, name, answer, prekeys=prekeys)
-            case ChannelRefused(mailbox, capability):
-                self._channel_refused(link, mailbox, capability)
+            case ChannelRefused():
+                self.outbox.shut_out(self._contacts_at(link), happening)
             case Settled(envelope_id, reason):
                 self.outbox.settled(envelope_id, reason)
 
@@ -279,34 +289,30 @@ class Engine:
         if contact is None:
             return
         if isinstance(answer, Refusal):
-            self.context.tell(Problem(f"the relay does not know {name} any more"))
+            self.context.tell(Problem(f"{name}: {why_refused(answer)}"))
             return
         try:
-            self.outbox.knock(contact, answer)
-            if prekeys:
-                self.outbox.initiate(self.context.records.contact(contact.id), answer)
-        except (HandshakeError, KeyChangedError) as error:
+            self.outbox.introduced(contact, answer)
+        except (MalformedError, CryptoError, KeyChangedError) as error:
             self.context.tell(Problem(f"{name}: {error}"))
-
-    def _channel_refused(self, link: str, mailbox: bytes, capability: bytes) -> None:
-        """The capability went out of use: knock instead."""
-        for contact in self._contacts_at(link):
-            if (contact.mailbox, contact.capability) == (mailbox, capability):
-                self.peers.save(replace(contact, capability=None))
 
     # --- whatever can leave ------------------------------------------------------------------------------------
 
     def _move(self) -> None:
         records, context = self.context.records, self.context
-        for contact in self.outbox.seal():
-            self._fetch(self._link_of(contact), contact.name, prekeys=True)
+        unmet = self.outbox.seal()
+        self._unmet = bool(unmet)
+        for contact in unmet:
+            self._fetch(context.own.relay_of(contact), contact.name, prekeys=True)
         for contact_id in records.contacts_due(context.now):
             contact = records.contact(contact_id)
-            link = self._link_of(contact)
+            link = context.own.relay_of(contact)
             dialogue = self._ready(link)
             if contact.key_changed or dialogue is None:
                 continue
-            if not self.outbox.submit(contact, dialogue):
+            # Whoever watches learns nothing more when we ask about somebody to whom we send.
+            if not self.outbox.submit(contact, dialogue) or contact_id in self.inbox.doubted:
+                self.inbox.doubted.discard(contact_id)
                 self._fetch(link, contact.name, prekeys=False)
         for (link, name), prekeys in self.inquiries.wanted.items():
             dialogue = self._ready(link)
@@ -327,11 +333,6 @@ class Engine:
             self._effects.append(Want(link))
             return None
         return dialogue if dialogue.ready else None
-
-    def _link_of(self, contact: ContactRow) -> str:
-        """Our own relay is reached where we know it to be, whatever a contact said."""
-        own = self.context.own.address
-        return str(own) if contact.relay_key == own.key else contact.address
 
     def _contacts_at(self, link: str) -> list[ContactRow]:
         return self.context.records.contacts.select("WHERE relay_key = ?", RelayAddress.parse(link).key)

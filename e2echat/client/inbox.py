@@ -4,13 +4,14 @@ All of it happens in the step's one transaction: the new ratchet state and the p
 and only then may the relay forget the envelope.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from e2echat.client.arrivals import Arrivals
 from e2echat.client.context import Context
 from e2echat.client.events import Restarted
 from e2echat.client.peers import Peers
 from e2echat.client.sessions import OwnPrekeys, keep_session
+from e2echat.crypto.prekeys import CLOCK_SKEW
 from e2echat.crypto.session import Accepted, Opened, Session, envelope_hash, init_hash
 from e2echat.errors import CryptoError, InvalidAddressError, MalformedError, RemoteError
 from e2echat.store.rows import ContactRow, SessionRow
@@ -27,6 +28,8 @@ class Inbox:
     context: Context
     peers: Peers
     arrivals: Arrivals
+    doubted: set[int] = field(default_factory=set)
+    """Contacts under whose name another identity has written: what does the relay say whose name it is?"""
 
     def take(self, envelope: bytes) -> None:
         """Take one envelope in. What nobody of ours can have sent changes nothing."""
@@ -48,7 +51,7 @@ class Inbox:
         records = self.context.records
         init = init_hash(envelope)
         known = init is not None and records.knows_init(init)
-        for row in records.session_candidates(init if known else None):
+        for row in records.session_candidates(init) if known or init is None else []:
             try:
                 session, opened = Session.from_bytes(row.state).decrypt(envelope, self.context.now // 1000)
             except CryptoError:
@@ -87,22 +90,28 @@ class Inbox:
             own.name,
         ):
             raise CryptoError("a first message that claims to be our own")
+        if session.generation > context.now // 1000 + CLOCK_SKEW:
+            raise CryptoError("a first message from the future")
         contact = records.find_contact(address.key, session.peer.name)
         if contact is None:
             contact = self.peers.add(address, session.peer, session.peer_device, "stranger")
             contact = self.peers.reach(contact, accepted.route)
-            contact = self._continue(contact, session)
+            contact = replace(self._continue(contact, session), generation=session.generation)
+        elif session.peer.raw not in (contact.identity, contact.changed_identity):
+            # Anybody can write under any name; that it changed hands is for its relay to say.
+            self.doubted.add(contact.id)
+            raise CryptoError("a first message of another identity under a contact's name")
         elif self.peers.meet(contact, session.peer, session.peer_device):
             contact = self.peers.reach(contact, accepted.route)
             contact = self._resumed(contact, accepted)
+            contact = replace(contact, generation=max(contact.generation, session.generation))
         else:
             contact = records.contact(contact.id)
         records.add_init(accepted.init, context.now + REMEMBER)
         if accepted.one_time_id is not None:
             records.prekeys.delete("WHERE id = ?", accepted.one_time_id)
         keep_session(records, contact.id, session, accepted.init, context.now)
-        generation = max(contact.generation, session.generation)
-        return self.peers.save(replace(contact, generation=generation, route_told=False))
+        return self.peers.save(replace(contact, route_told=False))
 
     def _resumed(self, contact: ContactRow, accepted: Accepted) -> ContactRow:
         """A known contact opened another session: did he prove to be who he was?"""

@@ -9,12 +9,13 @@ from dataclasses import dataclass, field, replace
 
 from e2echat.client import streams
 from e2echat.client.context import Context
-from e2echat.client.dialogue import why_refused
+from e2echat.client.dialogue import ChannelRefused, why_refused
 from e2echat.client.events import Problem, StateChanged
 from e2echat.client.peers import Peers
 from e2echat.client.sending_dialogue import SendingDialogue
 from e2echat.client.sessions import keep_session
 from e2echat.crypto import payloads
+from e2echat.crypto.keys import Device, Identity
 from e2echat.crypto.payloads import MAX_RANGES, Numbered, Receipt, Route, TextMessage, payload_hash
 from e2echat.crypto.prekeys import PrekeyBundle
 from e2echat.crypto.session import Session
@@ -128,17 +129,18 @@ class Outbox:
         owed = {contact.id for contact in records.contacts_owed_receipts(self.context.now)}
         for contact_id in sorted({*records.contacts_with_unsealed(), *owed}):
             contact = records.contact(contact_id)
-            if contact.standing == "blocked" or contact.key_changed:
-                if contact_id in owed:
-                    self.peers.save(replace(contact, receipt_due=None))
-                continue
-            self.tell_route(contact)
-            sessions = self._sessions(contact)
+            held = contact.standing == "blocked" or contact.key_changed
+            sessions = [] if held else self._sessions(contact)
             if sessions:
+                self.tell_route(contact)
                 self._seal_for(
                     records.contact(contact_id), self._best(sessions), with_receipt=contact_id in owed
                 )
-            else:
+                continue
+            if contact_id in owed:
+                # Nothing came from this device that a receipt could be for.
+                contact = self.peers.save(replace(contact, receipt_due=None))
+            if not held and records.unsealed_messages(contact_id):
                 need_session.append(contact)
         return need_session
 
@@ -166,7 +168,7 @@ class Outbox:
         records = self.context.records
         device_hash = self.peers.device(contact).hash
         stream = records.stream(contact.id, device_hash)
-        held = [row.seq for row in records.held_of(contact.id, device_hash)]
+        held = records.held_sequences(contact.id, device_hash)
         shown = records.shown_sequences(contact.id, device_hash, READ_RECEIPTS)
         return Receipt(
             self.context.own.conversation(contact),
@@ -186,22 +188,27 @@ class Outbox:
         newest = max(row.generation for row in confirmed)
         return min((row for row in confirmed if row.generation == newest), key=lambda row: row.sid)
 
-    def initiate(self, contact: ContactRow, answer: Bundle) -> None:
-        """Open a session with the bundle that the relay gave out for ``contact``.
+    def introduced(self, contact: ContactRow, answer: Bundle) -> None:
+        """Use the bundle that the relay gave out for ``contact``: its knock token, and its prekeys for a session.
 
         Raises:
-            HandshakeError: the bundle is not usable.
+            HandshakeError, MalformedError, CryptoError: the bundle is not usable.
             KeyChangedError: it has an outdated device certificate.
         """
+        identity = Identity.parse(answer.identity)
+        if self.peers.meet(contact, identity, Device.parse(answer.device, identity)):
+            contact = self._knock(contact, answer)
+            if answer.signed is not None and not self._sessions(contact):
+                self._initiate(contact, answer, answer.signed)
+
+    def _initiate(self, contact: ContactRow, answer: Bundle, signed: bytes) -> None:
         context = self.context
         route = context.own.route(context.records)
-        if answer.signed is None or route is None or self._sessions(contact):
+        if route is None:
             return
         bundle = PrekeyBundle.parse(
-            answer.identity, answer.device, answer.signed, answer.one_time, context.now // 1000
+            answer.identity, answer.device, signed, answer.one_time, context.now // 1000
         )
-        if not self.peers.meet(contact, bundle.identity, bundle.device):
-            return
         generation = max(contact.generation + 1, context.now // 1000)
         known = [ca for ca in (contact.authenticator, contact.previous_authenticator) if ca is not None]
         session = Session.initiate(
@@ -215,12 +222,22 @@ class Outbox:
         )
         keep_session(context.records, contact.id, session, None, context.now)
         self.peers.save(replace(contact, generation=generation, route_told=True))
-        self.knock(context.records.contact(contact.id), answer)
 
-    def knock(self, contact: ContactRow, answer: Bundle) -> None:
+    def _knock(self, contact: ContactRow, answer: Bundle) -> ContactRow:
         """Use the bundle's knock token where nothing better is known."""
         if contact.capability is None or contact.knock or contact.mailbox != answer.mailbox:
-            self.peers.save(replace(contact, mailbox=answer.mailbox, capability=answer.knock, knock=True))
+            contact = replace(contact, mailbox=answer.mailbox, capability=answer.knock, knock=True)
+        return self.peers.save(contact)
+
+    def shut_out(self, contacts: list[ContactRow], refused: ChannelRefused) -> None:
+        """The relay does not open a channel: it has too much to do, or the capability went out of use."""
+        for contact in contacts:
+            if (contact.mailbox, contact.capability) != (refused.mailbox, refused.capability):
+                continue
+            if refused.reason is Refusal.LIMIT:
+                self.context.records.postpone_all(contact.id, self.context.now + FIRST_RETRY)
+            else:
+                self.peers.save(replace(contact, capability=None))
 
     # --- submitting ------------------------------------------------------------------------------------------
 
@@ -233,7 +250,7 @@ class Outbox:
         records, now = self.context.records, self.context.now
         if contact.mailbox is None or contact.capability is None:
             return False
-        for row in records.outbox_of(contact.id, now):
+        for row in records.outbox_of(contact.id, now, WINDOW):
             if dialogue.in_flight(row.envelope_id):
                 records.postpone(row.envelope_id, now + FIRST_RETRY, accepted=row.accepted)
                 continue
@@ -287,9 +304,9 @@ class Outbox:
             self.refusals[row.message] = reason
             self.context.tell(Problem(f"a message is kept for later: {why_refused(reason)}"))
 
-    def connected(self, contacts: list[int]) -> None:
+    def connected(self, contacts: list[ContactRow]) -> None:
         """A new connection to these contacts' relay: what has no receipt goes once more."""
         records = self.context.records
         for contact in contacts:
-            confirmed = any(row.confirmed for row in records.sessions_of(contact))
-            records.make_due(contact, self.context.now, accepted=confirmed)
+            confirmed = any(row.confirmed for row in records.sessions_of(contact.id))
+            records.make_due(contact.id, self.context.now, accepted=confirmed)

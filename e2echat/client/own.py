@@ -99,6 +99,10 @@ class Own:
         mailbox = records.own("mailbox")
         return ReplyRoute(str(self.address), mailbox, self.capability) if mailbox else None
 
+    def relay_of(self, contact: ContactRow) -> str:
+        """Where a contact's relay is reached: our own where we know it to be, whatever a contact said."""
+        return str(self.address) if contact.relay_key == self.address.key else contact.address
+
     def conversation(self, contact: ContactRow) -> bytes:
         """The id of our conversation with a contact."""
         return conversation_id((self.address.key, self.name), (contact.relay_key, contact.name))

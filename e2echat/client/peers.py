@@ -6,7 +6,7 @@ from e2echat.client.context import Context
 from e2echat.client.events import KeyChanged, NewStranger
 from e2echat.crypto.keys import Device, Identity
 from e2echat.crypto.session import ReplyRoute
-from e2echat.errors import KeyChangedError
+from e2echat.errors import HandshakeError, KeyChangedError
 from e2echat.store.rows import ContactRow
 from e2echat.wire.address import RelayAddress
 
@@ -50,16 +50,26 @@ class Peers:
         """Whether these are the contact's keys; others are noted as a change and told.
 
         Raises:
+            HandshakeError: an identity of another name.
             KeyChangedError: a certificate older than one that the same identity has shown.
         """
         if (identity.raw, device.raw) == (row.identity, row.device):
             return True
-        if identity.raw == row.identity and device.epoch < self.device(row).epoch:
+        if identity.name != row.name:
+            raise HandshakeError("somebody else's keys")
+        if device.epoch < self._newest_epoch(row, identity):
             raise KeyChangedError("an outdated device certificate")
         if (identity.raw, device.raw) != (row.changed_identity, row.changed_device):
             self.save(replace(row, changed_identity=identity.raw, changed_device=device.raw))
             self.context.tell(KeyChanged(self.context.peer_name(row), row.verified_at is not None))
         return False
+
+    def _newest_epoch(self, row: ContactRow, identity: Identity) -> int:
+        shown = ((row.identity, row.device), (row.changed_identity, row.changed_device))
+        return max(
+            (Device.parse(raw, identity).epoch for who, raw in shown if raw and who == identity.raw),
+            default=0,
+        )
 
     def reach(self, row: ContactRow, route: ReplyRoute) -> ContactRow:
         """Note where a contact says to be reached; a relay with another key is another contact, and ignored."""
@@ -97,6 +107,8 @@ class Peers:
                 changed_identity=None,
                 changed_device=None,
                 verified_at=row.verified_at if same_person else None,
+                authenticator=row.authenticator if same_person else None,
+                previous_authenticator=row.previous_authenticator if same_person else None,
                 mailbox=None,
                 capability=None,
                 knock=False,

@@ -56,6 +56,11 @@ class PrekeySupply:
             self.context.records.prekeys.update("published = 1 WHERE id = ?", prekey_id)
         self._uploading.clear()
 
+    def refused(self) -> None:
+        """The relay did not take the last upload; the next sign-in tries again."""
+        self.left = None
+        self._uploading.clear()
+
     def forgotten(self) -> None:
         """The relay knew nothing of us: it needs the signed prekey again."""
         self.context.records.prekeys.update("published = 0 WHERE kind = ?", int(PrekeyKind.SIGNED))

@@ -75,7 +75,9 @@ class Runtime:
                     result = action()
                     effects = self.engine.finish()
             except StorageError:
-                self._carry_out(self.engine.abandon())
+                self.engine.abandon()
+                failure = E2EChatError("the profile's disk failed")
+                self._carry_out([Drop(name, failure) for name in self._links])
                 raise
             self._carry_out(effects)
             self._changed.notify_all()

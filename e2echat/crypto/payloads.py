@@ -23,7 +23,8 @@ NO_PREVIOUS = bytes(32)
 """In place of the previous payload's hash in the first of a stream."""
 
 Digest: TypeAlias = Annotated[bytes, Octets(32)]
-Sequence: TypeAlias = Annotated[int, Unsigned(63)]
+Sequence: TypeAlias = Annotated[int, Unsigned(62)]
+"""The number after the last one still fits into a signed integer of 64 bits."""
 Ranges: TypeAlias = Annotated[list[int], Many(Unsigned(63), 2 * MAX_RANGES)]
 
 

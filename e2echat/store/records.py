@@ -206,9 +206,20 @@ class Records:
         found = self.streams.one("WHERE contact = ? AND device_hash = ?", contact, device_hash)
         return found or StreamRow(contact, device_hash)
 
-    def held_of(self, contact: int, device_hash: bytes) -> list[HeldRow]:
-        """What waits in a stream, in order."""
-        return self.held.select("WHERE contact = ? AND device_hash = ? ORDER BY seq", contact, device_hash)
+    def held_sequences(self, contact: int, device_hash: bytes) -> list[int]:
+        """The sequence numbers of what waits in a stream, ascending."""
+        rows = self._database.execute(
+            "SELECT seq FROM held WHERE contact = ? AND device_hash = ? ORDER BY seq", (contact, device_hash)
+        )
+        return [row[0] for row in rows]
+
+    def held_at(self, contact: int, device_hash: bytes, seq: int) -> HeldRow | None:
+        """What waits in a stream under that number."""
+        return self.held.one("WHERE contact = ? AND device_hash = ? AND seq = ?", contact, device_hash, seq)
+
+    def count_held(self, contact: int, device_hash: bytes) -> int:
+        """How much waits in a stream."""
+        return self.held.count("WHERE contact = ? AND device_hash = ?", contact, device_hash)
 
     def drop_held(self, row: HeldRow) -> None:
         """It waits no longer."""
@@ -227,9 +238,10 @@ class Records:
             (envelope_id, contact, message, envelope, due_at),
         )
 
-    def outbox_of(self, contact: int, due_before: int) -> list[OutboxRow]:
-        """A contact's envelopes that are due, in the order of sealing."""
-        return self._outbox.select("WHERE contact = ? AND due_at <= ? ORDER BY position", contact, due_before)
+    def outbox_of(self, contact: int, due_before: int, limit: int) -> list[OutboxRow]:
+        """A contact's first ``limit`` envelopes that are due, in the order of sealing."""
+        condition = "WHERE contact = ? AND due_at <= ? ORDER BY position LIMIT ?"
+        return self._outbox.select(condition, contact, due_before, limit)
 
     def outbox_entry(self, envelope_id: bytes) -> OutboxRow | None:
         """One envelope."""
@@ -254,6 +266,10 @@ class Records:
         """When an envelope is due again, and whether the relay has it."""
         self._outbox.update("due_at = ?, accepted = ? WHERE envelope_id = ?", due_at, accepted, envelope_id)
 
+    def postpone_all(self, contact: int, due_at: int) -> None:
+        """A contact's envelopes are not due before then."""
+        self._outbox.update("due_at = ? WHERE contact = ? AND due_at < ?", due_at, contact, due_at)
+
     def make_due(self, contact: int, now: int, *, accepted: bool) -> None:
         """What the relay does not have of a contact's outbox is due now; with ``accepted`` the rest too."""
         self._outbox.update("due_at = ? WHERE contact = ? AND accepted <= ?", now, contact, accepted)
@@ -277,8 +293,10 @@ class Records:
     # --- time ------------------------------------------------------------------------------------------------
 
     def next_envelope_at(self) -> int | None:
-        """When the next envelope is due (unix ms)."""
-        return self._first("SELECT min(due_at) FROM outbox")
+        """When the next envelope is due (unix ms) that no changed key holds back."""
+        return self._first(
+            "SELECT min(due_at) FROM outbox JOIN contacts ON contacts.id = contact WHERE changed_device IS NULL"
+        )
 
     def next_receipt_at(self) -> int | None:
         """When the next receipt is due."""
