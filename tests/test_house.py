@@ -111,7 +111,6 @@ def test_every_exception_to_a_rule_has_its_reason() -> None:
                 assert not re.search(kinds, line) or REASONED.search(line), (path, line)
 
 
-@pytest.mark.xfail(reason="the README is written last")
 def test_the_readme_names_the_commands() -> None:
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     for command in ("e2echat relay", "e2echat talk", "fingerprint", "verify", "make demo"):
