@@ -227,7 +227,7 @@ class Outbox:
         """Use the bundle's knock token where nothing better is known."""
         if contact.capability is None or contact.knock or contact.mailbox != answer.mailbox:
             contact = replace(contact, mailbox=answer.mailbox, capability=answer.knock, knock=True)
-        return self.peers.save(contact)
+        return self.peers.save(replace(contact, vouched=True))
 
     def shut_out(self, contacts: list[ContactRow], refused: ChannelRefused) -> None:
         """The relay does not open a channel: it has too much to do, or the capability went out of use."""
@@ -245,10 +245,10 @@ class Outbox:
         """Submit what is due for a contact, as far as the window and open channels allow, in order.
 
         Returns:
-            False when it takes a knock token first.
+            False when the relay must be asked first: for a knock token, or whose name it is that a stranger gave.
         """
         records, now = self.context.records, self.context.now
-        if contact.mailbox is None or contact.capability is None:
+        if contact.mailbox is None or contact.capability is None or not contact.vouched:
             return False
         for row in records.outbox_of(contact.id, now, WINDOW):
             if dialogue.in_flight(row.envelope_id):

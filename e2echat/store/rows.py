@@ -8,6 +8,7 @@ class ContactRow:
     """Somebody we know, at one relay.
 
     ``identity`` and ``device`` are the records in force; ``changed_*`` are those seen since that await an ``accept``.
+    ``vouched``: the relay has named these keys for this name; who writes first only claims it.
     ``knock``: the capability is a knock token. ``route_told``: our own capability is in the peer's stream.
     ``sequence`` and ``previous_hash`` are the last numbered payload of ours. Times are unix milliseconds.
     """
@@ -19,6 +20,7 @@ class ContactRow:
     identity: bytes
     device: bytes
     standing: str
+    vouched: bool = False
     verified_at: int | None = None
     changed_identity: bytes | None = None
     changed_device: bytes | None = None

@@ -12,6 +12,7 @@ CREATE TABLE contacts (
     identity BLOB NOT NULL,
     device BLOB NOT NULL,
     standing TEXT NOT NULL CHECK (standing IN ('stranger', 'contact', 'blocked')),
+    vouched INTEGER NOT NULL DEFAULT 0,
     verified_at INTEGER,
     changed_identity BLOB,
     changed_device BLOB,
