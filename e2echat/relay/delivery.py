@@ -157,8 +157,8 @@ class Delivery:
                     self._append(mailbox, run.channel, run.data[start:end], given=True)
                     mailbox.window += end - start
                 start = end
-            for repeat in run.behind:
-                mailbox.settle_behind(repeat)
+            # Not behind the runs that are left: within a channel all is settled in the order of submission.
+            mailbox.segments[-1].settles += run.behind
 
     def acknowledge(self, mailbox: Mailbox, count: int) -> None:
         """The owner has made ``count`` more envelopes his own.

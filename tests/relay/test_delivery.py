@@ -300,6 +300,38 @@ def test_a_repeat_is_accepted_only_once_the_first_is(world: "World") -> None:
     assert again.settled() == 2
 
 
+def test_a_repeat_is_refused_when_the_disk_refuses_the_first(world: "World") -> None:
+    bob = world.account("bob")
+    sender, again = world.connect(), world.connect()
+    world.storing = False
+    sender.say(frames.submission(sender.open(bob), bytes(16), b"once"))
+    channel = again.open(bob, repeat=True)
+    owner = world.sign_in(bob)
+    again.say(frames.submission(channel, b"x" * 16, b"live"))
+    again.say(frames.submission(channel, bytes(16), b"once"))
+    world.store_batch(fail=True)
+    world.storing = True
+    world.later(world.limits.write_after)
+    assert refusals(again.hear()) == [(1, Refusal.STORAGE)]
+    assert refusals(sender.hear()) == [(0, Refusal.STORAGE)]
+    assert owner.envelopes() == [b"once", b"live"]
+
+
+def test_repeats_keep_their_place_when_runs_are_written(world: "World") -> None:
+    bob = world.account("bob")
+    owner, sender = world.sign_in(bob), world.connect()
+    channel = sender.open(bob, repeat=True)
+    world.storing = False
+    for envelope_id in (b"0" * 16, b"0" * 16, b"1" * 16):
+        sender.say(frames.submission(channel, envelope_id, envelope_id))
+    world.later(world.limits.write_after)
+    owner.say(frames.acknowledge(1))
+    world.store_batch(fail=True)
+    heard = sender.hear()
+    assert refusals(heard) == [(2, Refusal.STORAGE)]
+    assert frames.parse_channel_count(heard[-1][1])[1] == 3
+
+
 def test_a_repeat_of_what_is_gone_is_kept(world: "World") -> None:
     bob = world.account("bob")
     owner, sender = world.sign_in(bob), world.connect()

@@ -161,5 +161,5 @@ class Delivery(RuleBasedStateMachine):
         self.world.database.close()
 
 
-Delivery.TestCase.settings = settings(max_examples=60, stateful_step_count=40)
+Delivery.TestCase.settings = settings(max_examples=150, stateful_step_count=40)
 TestDelivery = Delivery.TestCase
