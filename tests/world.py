@@ -6,7 +6,7 @@ database in memory. Connections are two queues of bytes; tests cut them, stop th
 
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TypeVar
@@ -15,9 +15,10 @@ from e2echat.client.effects import Drop, Effect, Send, Tell, Up, Want
 from e2echat.client.engine import MAILBOX, Engine
 from e2echat.client.events import Event, MessageState
 from e2echat.client.own import Own
-from e2echat.crypto.keys import SigningKey, safety_number
+from e2echat.crypto.keys import Device, Identity, SigningKey, safety_number
 from e2echat.crypto.primitives import SystemRandomness
 from e2echat.crypto.relay_records import NO_CERTIFICATE
+from e2echat.crypto.session import OwnDevice
 from e2echat.errors import E2EChatError
 from e2echat.relay.accounts import Accounts
 from e2echat.relay.connection import Connection
@@ -53,10 +54,10 @@ class Pipe:
 class Person:
     """A client without sockets and threads. ``online`` False: nothing connects."""
 
-    def __init__(self, world: "World", name: str) -> None:
+    def __init__(self, world: "World", name: str, key: SigningKey | None = None) -> None:
         self.world = world
         self.name = name
-        self.key = SigningKey.generate(world.randomness)
+        self.key = key or SigningKey.generate(world.randomness)
         self.records = Records(Database.open(None, world.randomness.octets(32)))
         with self.records.transaction():
             self.own = Own.create(self.records, self.key, name, world.address, world.now, world.randomness)
@@ -125,6 +126,14 @@ class Person:
         self.online = True
         self.world.run()
 
+    def pose_as(self, name: str) -> None:
+        """From now on write under another's name, with records that verify: the relay is not asked about them."""
+        key, device = self.key, self.own.device
+        identity = Identity.create(key, name)
+        certificate = Device.create(key, identity, device.device.epoch, device.key.public)
+        self.own = replace(self.own, device=OwnDevice(identity, certificate, device.key))
+        self.engine.context.own = self.own
+
     # --- what a person does -----------------------------------------------------------------------------------
 
     def contact(self, name: str) -> ContactRow:
@@ -187,6 +196,7 @@ class World:
         self.limits = limits or Limits()
         self._database = RelayDatabase(directory / "relay.db")
         self.people: dict[str, Person] = {}
+        self._gone: list[Person] = []
         self.tamper: Tamper | None = None
         self.board = self._open_board()
 
@@ -210,7 +220,7 @@ class World:
                 person.step(lambda link=link, person=person: person.engine.link_down(link, "gone"))  # type: ignore[misc]
 
     def close(self) -> None:
-        for person in self.people.values():
+        for person in (*self.people.values(), *self._gone):
             person.records.close()
         self._database.close()
 
@@ -220,6 +230,25 @@ class World:
         self.people.update((person.name, person) for person in joined)
         self.run()
         return joined
+
+    def reinstall(self, person: Person) -> Person:
+        """The same account key on a new device, a day later; the old device is gone."""
+        return self._succeed(person, person.key)
+
+    def usurp(self, person: Person) -> Person:
+        """The relay lies: it gives somebody's name to another account, a day later."""
+        self._database.change("DELETE FROM account WHERE name = ?", (person.name,))
+        self._database.commit()
+        return self._succeed(person, None)
+
+    def _succeed(self, person: Person, key: SigningKey | None) -> Person:
+        person.go_offline()
+        self.now += 86_400_000
+        self.restart_relay()
+        self._gone.append(person)
+        self.people[person.name] = successor = Person(self, person.name, key)
+        self.run()
+        return successor
 
     # --- time and network ---------------------------------------------------------------------------------------
 
