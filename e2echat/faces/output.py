@@ -103,7 +103,7 @@ class Output:
         """One object on one line of ASCII: exact for a program, inert on a terminal."""
         import json  # noqa: PLC0415 - most commands of most people never print JSON
 
-        line = json.dumps(values, ensure_ascii=True, separators=(",", ":")).replace("\x7f", "\\u007f")
+        line = json.dumps(values, ensure_ascii=True, separators=(",", ":"))
         self._write_result(line + "\n")
 
     def result(self, values: Mapping[str, object], *parts: Part) -> None:

@@ -130,9 +130,9 @@ class Process:
         return [sys.executable, str(FAKE)]
 
     def environment(self, **more: str) -> dict[str, str]:
-        ours = {
-            name: value for name, value in os.environ.items() if not name.startswith(("E2ECHAT", "NO_COLOR"))
-        }
+        # Unbuffered output would hide that a failed write is tried again at the end.
+        others = ("E2ECHAT", "NO_COLOR", "PYTHONUNBUFFERED")
+        ours = {name: value for name, value in os.environ.items() if not name.startswith(others)}
         return (
             ours
             | {

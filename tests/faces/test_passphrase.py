@@ -32,12 +32,30 @@ def test_a_new_one_from_a_file(cli: "CommandLine", file: Path, world: "World") -
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"\n", b"\xff\n", b"one\ntwo\n", b"x" * 5000, b"wrong\n", b" \xc3\xb6pen sesame\n"]
+    "content",
+    [
+        b"",
+        b"\n",
+        b"\xff\n",
+        b"one\ntwo\n",
+        b"x" * 5000,
+        b"wrong\n",
+        b" \xc3\xb6pen sesame\n",
+        b"\xc3\xb6pen sesame\nmore\n",
+    ],
 )
 def test_a_file_without_the_passphrase(cli: "CommandLine", file: Path, content: bytes) -> None:
     file.write_bytes(content)
     result = cli("status")
     assert (result.code, result.out) == (6, "")
+
+
+@pytest.mark.parametrize("content", [b"", b"\n", b"one\ntwo\n", b"x" * 5000])
+def test_no_new_one_from_such_a_file(cli: "CommandLine", file: Path, world: "World", content: bytes) -> None:
+    file.write_bytes(content)
+    world.exists = False
+    assert cli("init", "carol", "--relay", "relay").code == 6
+    assert not world.exists
 
 
 def test_a_file_that_cannot_be_read(cli: "CommandLine", file: Path) -> None:

@@ -1,3 +1,4 @@
+import asyncio
 import io
 import json
 import os
@@ -13,6 +14,7 @@ from e2echat.errors import KeyChangedError, RefusedError, StorageError
 from e2echat.faces.conversation import Conversation
 from e2echat.faces.feed import Feed
 from e2echat.faces.output import Output
+from e2echat.faces.talk import AbovePrompt
 
 if TYPE_CHECKING:
     from tests.faces.conftest import CommandLine, Process, Terminal
@@ -65,6 +67,7 @@ class TestThroughAPipe:
             ("send", KeyChangedError("changed"), 4),
             ("wait", RefusedError("full"), 8),
             ("mark_shown", StorageError("full"), 1),
+            ("next_event", StorageError("full"), 1),
         ],
     )
     def test_errors_end_it(
@@ -211,6 +214,27 @@ def test_a_message_is_shown_once_however_it_is_learnt_of(world: "World") -> None
     over.set()
     conversation.follow(over)
     assert out.getvalue().count("announced") == 1
+
+
+def test_a_write_above_the_prompt_returns_when_it_is_out() -> None:
+    class Terminal:
+        held = ""
+        out = ""
+
+        def write(self, data: str, /) -> None:
+            self.held += data
+
+        def flush(self) -> None:
+            self.out += self.held
+
+    terminal = Terminal()
+
+    async def talk() -> None:
+        above = AbovePrompt(terminal, asyncio.get_running_loop())
+        await asyncio.to_thread(above.write, "a line without end")
+        assert terminal.out == "a line without end"
+
+    asyncio.run(talk())
 
 
 class TestOnAScreen:
