@@ -1,4 +1,5 @@
 import json
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -283,14 +284,19 @@ class TestReceive:
         world.failures["catch_up"] = WrongRelayError("another")
         assert cli("receive").code == 4
 
+    @pytest.mark.parametrize("zone", ["EAST-14", "WEST+12", "UTC"])
     def test_a_claimed_time_at_the_edge_of_the_calendar_is_printed(
-        self, cli: "CommandLine", world: "World", monkeypatch: pytest.MonkeyPatch
+        self, cli: "CommandLine", world: "World", monkeypatch: pytest.MonkeyPatch, zone: str
     ) -> None:
         moment = world.message("x").sent_at
-        for year in (1, 9999):
-            for month, day, hour in ((1, 1, 0), (12, 31, 23)):
-                world.message("x", sent_at=moment.replace(year=year, month=month, day=day, hour=hour))
-        assert len(cli("receive").lines) == 5
+        for year, month, day, hour in ((1, 1, 1, 0), (9999, 12, 31, 23)):
+            world.message("x", sent_at=moment.replace(year=year, month=month, day=day, hour=hour))
+        with monkeypatch.context() as patch:
+            patch.setenv("TZ", zone)
+            time.tzset()
+            assert len(cli("receive").lines) == 3
+            assert len(cli("history", "bob", "--json").lines) == 3
+        time.tzset()
 
 
 class TestKeys:

@@ -257,6 +257,7 @@ class TestOnAScreen:
             assert shown.index("bob: ping") < shown.index("alice: half")
             screen.type("\x04")
             assert screen.ends() == 0
+        assert screen.text().count("half a sentence") == 1
         assert process.log.read_text().splitlines() == ["sent half a sentence", f"{1:032x}"]
 
     def test_what_was_said_stays_in_the_scrollback(self, terminal: Start, process: "Process") -> None:
