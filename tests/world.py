@@ -250,6 +250,15 @@ class World:
         self.run()
         return successor
 
+    def introduce(self) -> tuple[Person, Person]:
+        """Alice and Bob, who have exchanged a message each."""
+        alice, bob = self.join("alice", "bob")
+        alice.send("bob", "hello")
+        self.settle()
+        bob.send("alice", "hi")
+        self.settle()
+        return alice, bob
+
     # --- time and network ---------------------------------------------------------------------------------------
 
     def run(self, rounds: int = 200) -> None:

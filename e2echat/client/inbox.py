@@ -77,7 +77,7 @@ class Inbox:
         )
         contact = self.context.records.contact(row.contact)
         if opened.chain >= 1 and session.peer_device.raw == contact.device:
-            contact = self._continue(contact, session)
+            contact = self.peers.proceed(contact, session)
         return contact
 
     def _begun(self, accepted: Accepted) -> ContactRow:
@@ -96,7 +96,7 @@ class Inbox:
         if contact is None:
             contact = self.peers.add(address, session.peer, session.peer_device, "stranger")
             contact = self.peers.reach(contact, accepted.route)
-            contact = replace(self._continue(contact, session), generation=session.generation)
+            contact = replace(self.peers.proceed(contact, session), generation=session.generation)
         elif session.peer.raw not in (contact.identity, contact.changed_identity):
             # Anybody can write under any name; that it changed hands is for its relay to say.
             self.doubted.add(contact.id)
@@ -117,15 +117,7 @@ class Inbox:
         """A known contact opened another session: did he prove to be who he was?"""
         had = any(row.confirmed for row in self.context.records.sessions_of(contact.id))
         if contact.authenticator is not None and accepted.proves(contact.authenticator):
-            return self._continue(contact, accepted.session)
+            return self.peers.proceed(contact, accepted.session)
         if had:
             self.context.tell(Restarted(self.context.peer_name(contact)))
         return contact
-
-    def _continue(self, contact: ContactRow, session: Session) -> ContactRow:
-        """The session's newest authenticator is the contact's."""
-        if session.ca == contact.authenticator:
-            return contact
-        return self.peers.save(
-            replace(contact, authenticator=session.ca, previous_authenticator=contact.authenticator)
-        )

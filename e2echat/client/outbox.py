@@ -151,9 +151,12 @@ class Outbox:
             if message.payload is not None:
                 session = self._enclose(contact, session, message.payload, message.id)
         if with_receipt:
-            self.peers.save(replace(contact, receipt_due=None))
+            contact = self.peers.save(replace(contact, receipt_due=None))
             session = self._enclose(contact, session, payloads.encode(self._receipt(contact)), None)
         records.sessions.save(replace(row, used_at=now, state=session.to_bytes()))
+        if session.confirmed:
+            # What we answer a key of the peer's with makes a new authenticator, which the peer expects from then on.
+            self.peers.proceed(contact, session)
 
     def _enclose(
         self, contact: ContactRow, session: Session, plaintext: bytes, message: int | None

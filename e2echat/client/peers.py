@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from e2echat.client.context import Context
 from e2echat.client.events import KeyChanged, NewStranger
 from e2echat.crypto.keys import Device, Identity
-from e2echat.crypto.session import ReplyRoute
+from e2echat.crypto.session import ReplyRoute, Session
 from e2echat.errors import HandshakeError, KeyChangedError
 from e2echat.store.rows import ContactRow
 from e2echat.wire.address import RelayAddress
@@ -81,6 +81,12 @@ class Peers:
                 row, address=str(address), mailbox=route.mailbox, capability=route.capability, knock=False
             )
         )
+
+    def proceed(self, row: ContactRow, session: Session) -> ContactRow:
+        """The newest authenticator of a session that both sides have proved to hold is the contact's."""
+        if session.ca == row.authenticator:
+            return row
+        return self.save(replace(row, authenticator=session.ca, previous_authenticator=row.authenticator))
 
     def let_in(self, row: ContactRow) -> ContactRow:
         """A stranger becomes a contact: from now on there are receipts, and our own capability."""
