@@ -154,7 +154,7 @@ class Switchboard:
 
     def _acknowledged(self, connection: Connection, total: int) -> None:
         mailbox = connection.mailbox
-        if mailbox is None or mailbox.owner is not connection:
+        if mailbox is None:
             raise MalformedError("nothing was delivered here")
         self._delivery.acknowledge(mailbox, total - connection.acknowledged)
         connection.acknowledged = total

@@ -29,6 +29,16 @@ def test_a_wrong_size_closes_as_soon_as_it_is_there(world: "World", size: int, s
     assert client.connection.pending == b""
 
 
+@pytest.mark.parametrize("excess", [0, 1])
+def test_the_largest_frame_is_taken_whole_and_no_larger_one(world: "World", excess: int) -> None:
+    bob = world.account("bob")
+    owner, sender = world.sign_in(bob), world.connect()
+    body = bytes(frames.MAX_FRAME - frames.TAG_SIZE + excess)
+    sender.say(frames.SIZE_AND_TAG.pack(len(body) + frames.TAG_SIZE, sender.open(bob)) + body)
+    assert sender.closing == bool(excess)
+    assert len(owner.envelopes()) == 1 - excess
+
+
 def test_what_comes_behind_it_is_not_kept(world: "World") -> None:
     client = world.connect()
     client.say(struct.pack(">I", 2**32 - 1))

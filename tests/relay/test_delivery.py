@@ -370,6 +370,59 @@ def test_a_window_bounds_what_is_unacknowledged(
     assert world.sign_in(bob).envelopes() == []
 
 
+def test_a_window_is_also_full_by_envelopes(
+    make_world: "Callable[..., World]", relay_world: "ModuleType"
+) -> None:
+    world = make_world(Limits(window_envelopes=3))
+    bob = world.account("bob")
+    owner, sender = world.sign_in(bob), world.connect()
+    sender.say(relay_world.submissions(sender.open(bob), TEXTS))
+    assert owner.envelopes() == TEXTS[:3]
+    owner.acknowledge()
+    assert owner.envelopes() == TEXTS[3:]
+
+
+def test_what_arrives_waits_for_what_is_being_read(world: "World", relay_world: "ModuleType") -> None:
+    bob = world.account("bob")
+    sender = world.connect()
+    channel = sender.open(bob)
+    sender.say(relay_world.submissions(channel, [b"old"]))
+    world.storing = False
+    owner = world.sign_in(bob)
+    sender.say(relay_world.submissions(channel, [b"new"]))
+    assert owner.envelopes() == []
+    world.storing = True
+    world.turn()
+    assert owner.envelopes() == [b"old", b"new"]
+
+
+def test_what_was_given_is_written_before_what_was_not(
+    make_world: "Callable[..., World]", relay_world: "ModuleType"
+) -> None:
+    world = make_world(Limits(window_envelopes=2))
+    bob = world.account("bob")
+    owner, sender = world.sign_in(bob), world.connect()
+    sender.say(relay_world.submissions(sender.open(bob), TEXTS))
+    owner.leave()
+    stored = b"".join(world.store.read(row.number) for row in world.store.index())
+    assert [frames.parse_envelope(body)[1] for _, body in frames.FrameDecoder().feed(stored)] == TEXTS
+
+
+def test_what_the_disk_did_not_drop_is_dropped_later(world: "World", relay_world: "ModuleType") -> None:
+    bob = world.account("bob")
+    sender = world.connect()
+    sender.say(relay_world.submissions(sender.open(bob), TEXTS))
+    owner = world.sign_in(bob)
+    owner.envelopes()
+    world.storing = False
+    owner.acknowledge()
+    world.store_batch(fail=True)
+    world.storing = True
+    assert len(list(world.store.index())) == 1
+    world.later(world.limits.expiry_every)
+    assert list(world.store.index()) == []
+
+
 def test_a_big_mailbox_comes_back_whole(
     make_world: "Callable[..., World]", relay_world: "ModuleType"
 ) -> None:

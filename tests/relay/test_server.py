@@ -2,6 +2,7 @@
 
 import base64
 import json
+import select
 import socket
 import ssl
 import stat
@@ -192,6 +193,30 @@ def test_more_connections_than_allowed_are_closed(start_relay: Start, relay_sock
             relay_sockets.SocketClient(relay)
         second.say(frames.frame(frames.Tag.PING))
         assert second.frame() == (frames.Tag.PONG, b"")
+
+
+def test_more_connections_from_one_address_than_allowed_are_closed(
+    start_relay: Start, relay_sockets: "ModuleType", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("e2echat.relay.listening._counted", lambda host: host)
+    relay = start_relay(tls=False, limits=Limits(connections_per_address=1))
+    with relay_sockets.SocketClient(relay) as first:
+        with pytest.raises((EOFError, ConnectionError)):
+            relay_sockets.SocketClient(relay)
+        first.say(b"\xff" * 8)
+        assert first.is_closed()
+
+
+def test_a_client_that_does_not_leave_is_left(start_relay: Start, relay_sockets: "ModuleType") -> None:
+    relay = start_relay(tls=False, limits=Limits(linger=0.1))
+    with relay_sockets.SocketClient(relay) as client:
+        client.say(b"\xff" * 8)
+        assert client.is_closed()
+        # It keeps its side open all the same: what it still says is met with a reset once the relay has gone.
+        reset = select.poll()
+        reset.register(client.socket, 0)
+        while not reset.poll(20):
+            client.say(b"x")
 
 
 def test_a_record_has_every_byte_that_crossed(

@@ -348,3 +348,27 @@ def test_reading_stops_while_the_disk_is_behind(
     assert world.board.may_read(world.connect().connection)
     world.store_batch()
     assert world.board.may_read(other.connection)
+
+
+def test_reading_stops_while_a_request_or_its_answers_wait(world: "World", unclaimed: MakeAccount) -> None:
+    client = world.connect()
+    assert world.board.may_read(client.connection)
+    client.connection.backlog = world.limits.backlog + 1
+    assert not world.board.may_read(client.connection)
+    client.connection.backlog = 0
+    world.storing = False
+    client.say(messages.encode(unclaimed("bob").claim()))
+    assert not world.board.may_read(client.connection)
+    world.store_batch()
+    assert world.board.may_read(client.connection)
+
+
+def test_nothing_is_published_while_another_device_is_claimed(world: "World") -> None:
+    bob = world.account("bob")
+    owner = world.sign_in(bob)
+    world.storing = False
+    world.connect().say(messages.encode(bob.newer().claim()))
+    assert owner.refused(publish(bob, 1)) == Refusal.LIMIT
+    world.storing = True
+    world.turn()
+    assert world.database.rows("SELECT * FROM one_time") == []
