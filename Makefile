@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test lint check bench fmt pictures clean
+.PHONY: demo test lint check vectors bench fmt pictures clean
 
 # The build's own dependencies are pinned too: an isolated build does not read -c.
 $(STAMP): pyproject.toml constraints.txt
@@ -27,6 +27,9 @@ lint: $(STAMP)
 	$(BIN)/lint-imports
 
 check: lint test
+
+vectors: $(STAMP)
+	@$(BIN)/python -m tests.vectors
 
 bench: $(STAMP)
 	$(BIN)/python -m bench
