@@ -3,6 +3,7 @@
 import importlib.util
 import io
 import os
+import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -124,6 +125,13 @@ class Process:
     """How to start e2echat on a fake account in a process of its own."""
 
     directory: Path
+    started: list[subprocess.Popen[bytes]] = field(default_factory=list)
+
+    def start(self, *arguments: str, **options: Any) -> subprocess.Popen[bytes]:
+        """With two messages that wait."""
+        environment = self.environment(E2ECHAT_TEST_WAITING="one\ntwo")
+        self.started.append(subprocess.Popen([*self.command, *arguments], env=environment, **options))
+        return self.started[-1]
 
     @property
     def command(self) -> Sequence[str]:
@@ -154,8 +162,12 @@ class Process:
 
 
 @pytest.fixture
-def process(tmp_path: Path) -> Process:
-    return Process(tmp_path)
+def process(tmp_path: Path) -> Iterator[Process]:
+    made = Process(tmp_path)
+    yield made
+    for child in made.started:
+        child.kill()
+        child.wait()
 
 
 class Terminal:

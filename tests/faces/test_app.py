@@ -170,14 +170,10 @@ class TestStart:
 class TestEnd:
     """In a process of its own: what the shell sees."""
 
-    def start(self, process: "Process", *arguments: str, **options: object) -> subprocess.Popen[bytes]:
-        environment = process.environment(E2ECHAT_TEST_WAITING="one\ntwo")
-        return subprocess.Popen([*process.command, *arguments], env=environment, **options)  # type: ignore[call-overload, no-any-return]
-
     def test_nobody_reads(self, process: "Process") -> None:
         readable, writable = os.pipe()
         os.close(readable)
-        child = self.start(process, "receive", stdout=writable, stderr=subprocess.PIPE)
+        child = process.start("receive", stdout=writable, stderr=subprocess.PIPE)
         os.close(writable)
         _, said = child.communicate()
         assert (child.returncode, said) == (141, b"")
@@ -186,15 +182,15 @@ class TestEnd:
     @pytest.mark.parametrize("arguments", [("receive",), ("--help",), ("--json", "--version")])
     def test_nowhere_to_write(self, process: "Process", arguments: Sequence[str]) -> None:
         with Path("/dev/full").open("wb") as full:
-            child = self.start(process, *arguments, stdout=full, stderr=subprocess.PIPE)
+            child = process.start(*arguments, stdout=full, stderr=subprocess.PIPE)
             _, said = child.communicate()
         assert child.returncode == 1
         assert said.count(b"\n") == 1
         assert process.log.read_text() == ""
 
     def test_closed_output(self, process: "Process") -> None:
-        child = self.start(
-            process, "receive", stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=lambda: os.close(1)
+        child = process.start(
+            "receive", stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=lambda: os.close(1)
         )
         _, said = child.communicate()
         assert child.returncode == 1
@@ -212,7 +208,7 @@ class TestEnd:
         assert b"na\\xefve \\u2713" in result.stdout
 
     def test_interrupted(self, process: "Process") -> None:
-        child = self.start(process, "receive", "--follow", stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        child = process.start("receive", "--follow", stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         assert child.stdout
         child.stdout.readline()
         child.send_signal(signal.SIGINT)
