@@ -343,6 +343,16 @@ def test_a_repeat_of_what_is_gone_is_kept(world: "World") -> None:
     assert owner.envelopes() == [b"text"]
 
 
+def test_an_id_that_lies_across_two_others_is_another(world: "World") -> None:
+    bob = world.account("bob")
+    sender = world.connect()
+    channel = sender.open(bob, repeat=True)
+    first, second = bytes(range(16)), bytes(range(16, 32))
+    ids = (first, second, first[8:] + second[:8], second)
+    sender.say(b"".join(frames.submission(channel, each, each) for each in ids))
+    assert len(world.sign_in(bob).envelopes()) == 3
+
+
 def test_without_the_flag_nothing_is_looked_up(world: "World") -> None:
     bob = world.account("bob")
     sender = world.connect()

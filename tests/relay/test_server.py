@@ -223,6 +223,7 @@ def test_a_record_has_every_byte_that_crossed(
     start_relay: Start, relay_sockets: "ModuleType", tmp_path: Path
 ) -> None:
     record = tmp_path / "record.jsonl"
+    record.touch(0o644)
     relay = start_relay(record=record)
     with relay_sockets.SocketClient(relay, relay_sockets.client_context()) as client:
         client.say(frames.frame(frames.Tag.PING))

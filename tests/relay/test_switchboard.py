@@ -70,7 +70,13 @@ def test_closed_registration_takes_no_new_name_but_keeps_the_old(
     assert world.connect().refused(carol.claim()) == Refusal.REGISTRATION_CLOSED
 
 
-def test_a_newer_device_replaces_the_old_and_its_prekeys(world: "World") -> None:
+@pytest.mark.parametrize("restarted", [False, True])
+def test_a_newer_device_replaces_the_old_and_its_prekeys(
+    make_world: "Callable[..., World]", tmp_path: Path, *, restarted: bool
+) -> None:
+    path = tmp_path / "relay.db"
+    path.touch()
+    world = make_world(path=path)
     old = world.account("bob")
     owner = world.sign_in(old)
     owner.ask(publish(old, 1, 2), messages.Done)
@@ -78,6 +84,9 @@ def test_a_newer_device_replaces_the_old_and_its_prekeys(world: "World") -> None
     client = world.connect()
     client.ask(new.claim(), messages.Done)
     assert owner.closing
+    if restarted:
+        world.crash()
+        client = world.connect()
     assert client.ask(new.authenticate(client.hello), messages.Welcome).one_time_left == 0
     other = world.connect()
     assert other.refused(old.authenticate(other.hello)) == Refusal.NOT_AUTHENTICATED
