@@ -1,0 +1,122 @@
+"""Steps that fail: a disk that does not take them leaves nothing half done, and the account goes on."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from e2echat.client.account import Account
+from e2echat.client.events import Event, MessageArrived, MessageState, Problem
+from e2echat.client.runtime import MAX_EVENTS
+from e2echat.errors import LocalError, StorageError
+from e2echat.store.database import Database
+
+if TYPE_CHECKING:
+    from tests.client.conftest import Site
+
+PATIENCE = 30.0
+Breaks = Callable[[Account, str], "Any"]
+
+
+@pytest.fixture(name="broken")
+def _broken(monkeypatch: pytest.MonkeyPatch) -> Breaks:
+    """Within it, one account's disk refuses statements that begin so."""
+    execute = Database.execute
+
+    @contextmanager
+    def broken(account: Account, beginning: str) -> Iterator[threading.Event]:
+        refused = threading.Event()
+
+        def failing(database: Database, sql: str, params: Any = ()) -> list[tuple[Any, ...]]:
+            if database is account._records._database and sql.startswith(beginning):
+                refused.set()
+                raise StorageError("the disk is full")
+            return execute(database, sql, params)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Database, "execute", failing)
+            yield refused
+
+    return broken
+
+
+@pytest.fixture(name="people")
+def _people(site: "Site") -> tuple[Account, Account]:
+    alice, bob = site.create("alice"), site.create("bob")
+    alice.send("bob", "hello")
+    _await(bob, lambda event: isinstance(event, MessageArrived))
+    bob.send("alice", "hi")
+    _await(alice, lambda event: isinstance(event, MessageArrived))
+    return alice, bob
+
+
+def _await(account: Account, wanted: Callable[[Event], bool]) -> None:
+    while (event := account.next_event(PATIENCE)) is not None:
+        if wanted(event):
+            return
+    raise AssertionError("it did not happen")
+
+
+@pytest.mark.parametrize("beginning", ["BEGIN", "INSERT INTO messages", "INSERT INTO outbox", "COMMIT"])
+def test_a_text_that_the_disk_does_not_take(
+    people: tuple[Account, Account], broken: Breaks, beginning: str
+) -> None:
+    alice, bob = people
+    before = alice.history("bob")
+    with broken(alice, beginning), pytest.raises(StorageError):
+        alice.send("bob", "lost")
+    assert [message.id for message in alice.history("bob")] == [message.id for message in before]
+    message = alice.send("bob", "kept")
+    assert alice.wait(message, MessageState.DELIVERED, PATIENCE) is MessageState.DELIVERED
+    assert [message.text for message in bob.history("alice")] == ["hello", "hi", "kept"]
+
+
+@pytest.mark.parametrize("beginning", ["BEGIN", "INSERT INTO seen", "COMMIT"])
+def test_an_envelope_that_the_disk_does_not_take_comes_again(
+    people: tuple[Account, Account], broken: Breaks, beginning: str
+) -> None:
+    alice, bob = people
+    with broken(bob, beginning) as refused:
+        message = alice.send("bob", "wait for it")
+        assert refused.wait(PATIENCE)
+    assert alice.wait(message, MessageState.DELIVERED, PATIENCE) is MessageState.DELIVERED
+    assert [message.text for message in bob.history("alice")] == ["hello", "hi", "wait for it"]
+
+
+def test_a_disk_that_fails_without_a_connection_says_so(
+    people: tuple[Account, Account], site: "Site", broken: Breaks
+) -> None:
+    people[1].close()
+    with site.open("bob", connect=False) as bob:
+        with broken(bob, "BEGIN"), pytest.raises(StorageError):
+            bob.accept("alice")
+        bob.accept("alice")
+
+
+def test_what_a_failed_step_wanted_told_is_not_told(people: tuple[Account, Account]) -> None:
+    alice, _ = people
+    runtime = alice._runtime
+
+    def fail() -> None:
+        alice._engine.context.tell(Problem("half done"))
+        raise LocalError("no")
+
+    with pytest.raises(LocalError):
+        runtime.step(fail)
+    runtime.step(lambda: None)
+    assert Problem("half done") not in runtime._events
+
+
+def test_waiting_ends_when_the_account_is_closed(site: "Site") -> None:
+    alice = site.create("alice")
+    alice.close()
+    assert alice._runtime.wait(lambda: None, PATIENCE) is None
+
+
+def test_events_that_nobody_takes_are_bounded(people: tuple[Account, Account]) -> None:
+    alice, _ = people
+    for _ in range(MAX_EVENTS + 10):
+        alice._runtime._tell(MessageArrived(alice.history("bob")[0]))
+    assert len(alice._runtime._events) == MAX_EVENTS
