@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from e2echat.client.events import Connected, Contact, Disconnected, Message
 from e2echat.errors import E2EChatError, KeyChangedError
 from e2echat.faces.exits import advice_for, sentence_for
-from e2echat.faces.feed import Feed, show_event, show_message
+from e2echat.faces.feed import Feed, record_event, show_message
 from e2echat.faces.input import checked_text
 from e2echat.faces.output import Output, Style
 from e2echat.faces.wording import clock, connection_words, grouped, message_head, status_lines
@@ -86,7 +86,7 @@ class Conversation:
                 if isinstance(event, Message):
                     show_message(self._account, self._out, event, with_date=False)
                 elif not (self._on_screen and isinstance(event, Connected | Disconnected)):
-                    show_event(self._out, event, inside=self.peer)
+                    record_event(self._out, event, inside=self.peer)
             if happened:
                 self._summarise()
 

@@ -78,14 +78,19 @@ def show_message(account: "Account", out: Output, message: Message, *, with_date
 
 
 def show_event(out: Output, event: Event, *, inside: str | None = None) -> None:
-    """Say what happened beside the messages; a program gets what changes how they are to be read.
+    """Say what happened beside the messages, as a sentence for a person.
 
     ``inside``: the peer of the conversation in which it is said.
     """
-    record = event_record(event)
-    if out.json and record:
-        out.record(record)
-        return
     sentence = notice(event, inside)
     if sentence:
         out.note(f"-- {sentence}")
+
+
+def record_event(out: Output, event: Event, *, inside: str) -> None:
+    """Say it inside a conversation: a program gets what changes how the messages are to be read."""
+    record = event_record(event)
+    if out.json and record:
+        out.record(record)
+    else:
+        show_event(out, event, inside=inside)

@@ -82,7 +82,7 @@ def test_the_objects_are_those_documented(
     printed: dict[str, set[str]] = {}
     for arguments in (
         ("init", "carol", "--relay", "relay", "--no-passphrase"),
-        ("receive",),
+        ("talk", "--peer", "bob"),
         ("send", "--peer", "bob", "hi"),
         ("contacts",),
         ("fingerprint",),

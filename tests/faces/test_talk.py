@@ -175,6 +175,17 @@ class TestWithoutAProfile:
         assert (world.name, world.passphrase, world.sent()) == ("zoe", "sesame", ["hello"])
         assert world.closed == 1
 
+    def test_asks_again_for_a_passphrase_or_goes_on_without(self, cli: "CommandLine", world: "World") -> None:
+        world.exists = False
+        cli.by_hand = True
+        cli.secrets = ["sesame", "other", "", "sesame", "sesame"]
+        assert cli("talk", typed="zoe\nrelay\nn\n\nhello\n").code == 0
+        assert world.passphrase == "sesame"
+        world.exists = False
+        cli.secrets = [""]
+        assert cli("talk", typed="zoe\nrelay\ny\nhello\n").code == 0
+        assert world.passphrase is None
+
     def test_asks_with_whom(self, cli: "CommandLine", world: "World", person: Callable[..., Any]) -> None:
         world.people["carol"] = person("carol")
         cli.by_hand = True

@@ -2,6 +2,7 @@
 
 import os
 import stat
+from collections.abc import Callable
 from pathlib import Path
 
 from e2echat.errors import InvalidPassphraseError, WrongPassphraseError
@@ -39,8 +40,26 @@ def new_passphrase(stdin: Input, out: Output) -> str:
     if not first:
         raise InvalidPassphraseError("A passphrase cannot be empty; to have none, say --no-passphrase.")
     if _asked(stdin, "Once more: ") != first:
-        raise InvalidPassphraseError("The two are not the same; nothing was made. Try again.")
+        raise InvalidPassphraseError("The two are not the same; nothing was made.")
     return first
+
+
+def guided_passphrase(stdin: Input, out: Output, ask: Callable[[str], str]) -> str | None:
+    """The passphrase of a first profile, asked for until there is one or the person goes without: None.
+
+    Raises:
+        WrongPassphraseError: as for ``new_passphrase``.
+    """
+    while True:
+        try:
+            return new_passphrase(stdin, out)
+        except InvalidPassphraseError as error:
+            out.error(str(error))
+        if (
+            ask("Go on without a passphrase? Whoever can read the profile could then read everything [y/N] ")
+            == "y"
+        ):
+            return None
 
 
 def _asked(stdin: Input, question: str) -> str:

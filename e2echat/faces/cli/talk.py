@@ -7,7 +7,7 @@ import click
 from e2echat.errors import InvalidAddressError, InvalidNameError, NoProfileError, RefusedError
 from e2echat.faces.cli.account import create
 from e2echat.faces.cli.options import common, timeout_option, words
-from e2echat.faces.cli.passphrase import new_passphrase
+from e2echat.faces.cli.passphrase import guided_passphrase
 from e2echat.faces.cli.session import Session
 from e2echat.faces.exits import Exit, advice_for, sentence_for
 
@@ -69,12 +69,16 @@ def _chosen_peer(session: Session, account: "Account", *, by_hand: bool) -> str:
 def _made_account(session: Session) -> "Account":
     """Ask for what an account needs, until a relay takes it."""
     session.out.note(f"There is no account in {session.home} yet; this makes one. Ctrl+D leaves.")
-    passphrase: str | None = None
+    name, relay = _wanted_name(session)
+    passphrase = guided_passphrase(session.stdin, session.out, session.ask)
     while True:
-        name = session.ask("The name that others know you by: ")
-        relay = session.ask("The relay's address (it printed it when it started): ")
-        passphrase = passphrase or new_passphrase(session.stdin, session.out)
         try:
             return create(session, name, relay, passphrase)
         except (InvalidNameError, InvalidAddressError, RefusedError) as error:
             session.out.error(sentence_for(error), advice_for(error))
+            name, relay = _wanted_name(session)
+
+
+def _wanted_name(session: Session) -> tuple[str, str]:
+    name = session.ask("The name that others know you by: ")
+    return name, session.ask("The relay's address (it printed it when it started): ")
