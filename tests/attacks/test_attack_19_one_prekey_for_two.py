@@ -1,0 +1,50 @@
+"""One one-time prekey handed to two senders: the second's first message fails cleanly.
+
+Not answered yet: that the second recovers by itself, by a session with another bundle.
+"""
+
+from collections.abc import Iterator
+
+import pytest
+
+from e2echat.client.events import MessageState
+from tests.world import Person, World, Worlds
+
+
+@pytest.fixture(name="world")
+def _world() -> Iterator[World]:
+    worlds = Worlds()
+    yield worlds.make()
+    worlds.close()
+
+
+def _meet_with(person: Person, bundle: object) -> None:
+    person.step(lambda: person.engine.meet(str(person.world.address), bundle))  # type: ignore[arg-type]
+
+
+def test_the_first_is_heard_and_the_second_loses_nothing(world: World) -> None:
+    alice, bob, carol = world.join("alice", "bob", "carol")
+    bundle = alice.look_up("bob")
+    assert bundle.one_time is not None
+    for person in (alice, carol):
+        _meet_with(person, bundle)
+    alice.send("bob", "from alice")
+    world.settle()
+    message = carol.send("bob", "from carol")
+    world.pass_time(60)
+    assert bob.heard("alice") == ["from alice"]
+    assert not bob.knows("carol")
+    assert bob.drops == []
+    assert carol.state(message) is MessageState.STORED
+    assert carol.records.unsettled_messages(carol.contact("bob").id)
+
+
+def test_one_bundle_for_two_of_the_last_resort_serves_both(world: World) -> None:
+    alice, bob, carol = world.join("alice", "bob", "carol")
+    while (bundle := alice.look_up("bob")).one_time is not None:
+        pass
+    for person in (alice, carol):
+        _meet_with(person, bundle)
+        person.send("bob", f"from {person.name}")
+    world.settle()
+    assert [bob.heard(name) for name in ("alice", "carol")] == [["from alice"], ["from carol"]]
