@@ -70,7 +70,7 @@ class Announcement:
             unused = slot
         else:
             raise DecryptionError("a KEM slot of another kind")
-        if any(unused):
+        if unused != bytes(len(unused)):
             raise DecryptionError("a KEM slot with something behind its end")
         return cls(head[:32], int.from_bytes(head[32:36]), int.from_bytes(head[36:40]), offer, answer)
 

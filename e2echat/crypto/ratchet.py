@@ -58,6 +58,16 @@ class Received(NamedTuple):
     number: int
 
 
+@dataclass(frozen=True, slots=True, repr=False)
+class Derived:
+    """RK, CK, NHK, CA of a new chain; NHK is for whoever began it."""
+
+    key: bytes
+    chain_key: bytes
+    next_header_key: bytes
+    ca: bytes
+
+
 @dataclass(frozen=True, slots=True)
 class Root:
     """What a new chain changes.
@@ -78,29 +88,44 @@ class Root:
     kem_epoch: int
     stepped_at: int
 
-    def step(
-        self, sid: bytes, said: Announcement, dh: bytes, answered: Answered | None, now: int
-    ) -> tuple[Self, bytes, bytes]:
-        """Mix in a new chain's DH secret, and its KEM secret if it answers an ek.
-
-        Returns:
-            The next root, CK, and NHK, which the caller gives to the side whose chain it is.
-        """
-        ek, secret = answered or (b"", b"")
-        fields = [sid, u32(said.chain), H("kem", said.dh, ek, said.answer)]
+    def derive(self, sid: bytes, said: Announcement, dh: bytes, answered: Answered | None) -> Derived:
+        """Mix in a new chain's DH secret, and its KEM secret if it answers an ek."""
         if answered is None:
+            fields = (sid, u32(said.chain), H("kem", said.dh, b"", b""))
             keys = hkdf(dh, "rk", *fields, length=3 * KEY_SIZE, salt=self.key)
-            return replace(self, key=keys[:32], chain=said.chain), keys[32:64], keys[64:]
-        keys = hkdf(dh + secret, "rk", *fields, H("ca", self.ca), length=4 * KEY_SIZE, salt=self.key)
-        healed = replace(
-            self,
-            key=keys[:32],
-            ca=keys[96:],
-            chain=said.chain,
-            kem_epoch=self.kem_epoch + 1,
-            stepped_at=now,
+            return Derived(keys[:32], keys[32:64], keys[64:], self.ca)
+        fields = (sid, u32(said.chain), H("kem", said.dh, answered.ek, said.answer))
+        ikm = dh + answered.secret
+        keys = hkdf(ikm, "rk", *fields, H("ca", self.ca), length=4 * KEY_SIZE, salt=self.key)
+        return Derived(keys[:32], keys[32:64], keys[64:96], keys[96:])
+
+    def sent(self, derived: Derived, secret: ExchangeKey, *, stepped: bool, now: int) -> "Root":
+        """The root once we have begun the next chain, with a completed KEM step or not."""
+        return Root(
+            derived.key,
+            derived.ca,
+            self.chain + 1,
+            secret,
+            self.peer_key,
+            derived.next_header_key,
+            self.receiving_header_key,
+            self.kem_epoch + stepped,
+            now if stepped else self.stepped_at,
         )
-        return healed, keys[32:64], keys[64:96]
+
+    def received(self, derived: Derived, peer_key: bytes, *, stepped: bool, now: int) -> "Root":
+        """The root once the peer has begun the next chain, with a completed KEM step or not."""
+        return Root(
+            derived.key,
+            derived.ca,
+            self.chain + 1,
+            None,
+            peer_key,
+            self.sending_header_key,
+            derived.next_header_key,
+            self.kem_epoch + stepped,
+            now if stepped else self.stepped_at,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,11 +166,11 @@ class Ratchet:
 
     def encrypt(self, padded: bytes, now: int, randomness: Randomness) -> "tuple[Ratchet, bytes]":
         """The next state, and header box and body of ``padded``."""
-        ratchet, chain = (self, self.sending) if self.sending else self._begin_chain(now, randomness)
+        root, chain = (self.root, self.sending) if self.sending else self._begin_chain(now, randomness)
         hbox = box(chain.header_key, chain.header(), randomness)
         chain, message_key = chain.take()
         body = box(keyed(message_key, self.binding + hbox), padded, randomness)
-        return _after(ratchet, chain, ratchet.receiving, ratchet.retired, now), hbox + body
+        return self._after(root, chain, self.receiving, self.retired, self.sent, now), hbox + body
 
     def decrypt(self, hbox: bytes, body: bytes, now: int) -> "tuple[Ratchet, Received]":
         """The next state, and what the message holds.
@@ -164,27 +189,27 @@ class Ratchet:
     def _find(self, hbox: bytes, now: int) -> "tuple[Ratchet, bytes, int, int]":
         """The state after the message whose header is in ``hbox``, its key, its chain and its number."""
         current = self.receiving
+        if self.root.secret and (header := _open_header(self.root.receiving_header_key, hbox)):
+            return self._follow(header, self.root.secret, now)
         if current is not None and (header := _open_header(current.header_key, hbox)):
             number = current.number(header)
             current, message_key = current.take(number)
             retired = bound_retired(self.retired, current, now) if self.retired else ()
-            return _after(self, self.sending, current, retired, now), message_key, current.chain, number
-        if header := _open_header(self.root.receiving_header_key, hbox):
-            return self._follow(header, now)
+            return self._received(current, retired, now), message_key, current.chain, number
         retired = bound_retired(self.retired, current, now)
         for index, chain in enumerate(retired):
             if header := _open_header(chain.header_key, hbox):
                 number = header_number(header)
                 rest, message_key = chain.take(number)
                 retired = bound_retired((*retired[:index], rest, *retired[index + 1 :]), current, now)
-                return _after(self, self.sending, current, retired, now), message_key, chain.chain, number
+                return self._received(current, retired, now), message_key, chain.chain, number
         raise DecryptionError("a header that no key of the session opens")
 
-    def _follow(self, header: bytes, now: int) -> "tuple[Ratchet, bytes, int, int]":
-        """``_find`` for the first message of the peer's next chain."""
+    def _follow(self, header: bytes, secret: ExchangeKey, now: int) -> "tuple[Ratchet, bytes, int, int]":
+        """``_find`` for the first message of the peer's next chain, which answers our ratchet key ``secret``."""
         head, number, tail = header[:40], header_number(header), header[44:]
         said = Announcement.parse(head, tail)
-        secret = self._require_next(said, number)
+        self._require_next(said, number)
         answered, sent = None, self.sent
         if self.sending:
             sent = self.sending.next
@@ -192,28 +217,24 @@ class Ratchet:
                 shared = kem_decapsulate(self.sending.kem_seed, said.answer)
                 answered = Answered(self.sending.offer, shared)
         dh = X(secret.secret, said.dh)
-        root, chain_key, next_header_key = self.root.step(self.sid, said, dh, answered, now)
-        current = ReceivingChain(self.root.receiving_header_key, chain_key, 0, head, tail, {})
+        derived = self.root.derive(self.sid, said, dh, answered)
+        current = ReceivingChain(self.root.receiving_header_key, derived.chain_key, 0, head, tail, {})
         current, message_key = current.take(number)
         retired = self.retired
         if self.receiving:
             retired = (*retired, self.receiving.retire(said.previous, now))
-        root = replace(root, secret=None, peer_key=said.dh, receiving_header_key=next_header_key)
-        ratchet = replace(self._rooted(root, now), sent=sent)
+        root = self.root.received(derived, said.dh, stepped=answered is not None, now=now)
         retired = bound_retired(retired, current, now)
-        return _after(ratchet, None, current, retired, now), message_key, said.chain, number
+        return self._after(root, None, current, retired, sent, now), message_key, said.chain, number
 
-    def _require_next(self, said: Announcement, number: int) -> ExchangeKey:
+    def _require_next(self, said: Announcement, number: int) -> None:
         """Check what the first header of a new chain says, before any key is derived for it.
-
-        Returns:
-            Our ratchet key that it answers.
 
         Raises:
             DecryptionError: another chain than the one that follows ours, counts out of bounds, a ct that
                 answers nothing, or none where one is owed.
         """
-        if self.root.secret is None or said.chain != self.root.chain + 1:
+        if said.chain != self.root.chain + 1:
             raise DecryptionError("a chain out of turn")
         require_missing(0, number, 0)
         if self.receiving:
@@ -222,10 +243,9 @@ class Ratchet:
             raise DecryptionError("a first chain that follows another")
         if bool(said.answer) != bool(self.sending and self.sending.kem_seed):
             raise DecryptionError("a KEM step out of turn")
-        return self.root.secret
 
-    def _begin_chain(self, now: int, randomness: Randomness) -> "tuple[Ratchet, SendingChain]":
-        """The state with our next chain, which answers the peer's ek or, when a step is due, offers one."""
+    def _begin_chain(self, now: int, randomness: Randomness) -> tuple[Root, SendingChain]:
+        """Our next chain and its root. It answers the peer's ek or, when a step is due, offers one."""
         number, secret = self.root.chain + 1, ExchangeKey.generate(randomness)
         offer = answer = seed = b""
         answered = None
@@ -237,10 +257,9 @@ class Ratchet:
             offer = kem_public(seed)
         said = Announcement(secret.public, number, self.sent, offer, answer)
         dh = X(secret.secret, self.root.peer_key)
-        root, chain_key, next_header_key = self.root.step(self.sid, said, dh, answered, now)
-        chain = SendingChain(self.root.sending_header_key, chain_key, 0, said.head, said.tail, seed)
-        root = replace(root, secret=secret, sending_header_key=next_header_key)
-        return replace(self._rooted(root, now), sending=chain), chain
+        derived = self.root.derive(self.sid, said, dh, answered)
+        chain = SendingChain(self.root.sending_header_key, derived.chain_key, 0, said.head, said.tail, seed)
+        return self.root.sent(derived, secret, stepped=answered is not None, now=now), chain
 
     def _is_step_due(self, chain: int, now: int) -> bool:
         return (
@@ -250,35 +269,28 @@ class Ratchet:
             or now - self.active_at >= IDLE_SECONDS
         )
 
-    def _rooted(self, root: Root, now: int) -> "Ratchet":
-        """The state with another root; if that was a KEM step, count and clock restart."""
-        if root.kem_epoch == self.root.kem_epoch:
-            return replace(self, root=root)
-        return replace(self, root=root, messages=0, active_at=now)
+    def _received(
+        self, receiving: ReceivingChain | None, retired: tuple[RetiredChain, ...], now: int
+    ) -> "Ratchet":
+        """The state after a message of a chain that was known."""
+        return self._after(self.root, self.sending, receiving, retired, self.sent, now)
 
-
-def _after(
-    ratchet: Ratchet,
-    sending: SendingChain | None,
-    receiving: ReceivingChain | None,
-    retired: tuple[RetiredChain, ...],
-    now: int,
-) -> Ratchet:
-    """The state one message later. Written out: ``replace`` costs as much as a box."""
-    messages = ratchet.messages + 1
-    if now - ratchet.active_at >= IDLE_SECONDS:
-        messages = max(messages, STEP_MESSAGES)
-    return Ratchet(
-        ratchet.sid,
-        ratchet.binding,
-        ratchet.root,
-        sending,
-        receiving,
-        retired,
-        ratchet.sent,
-        messages,
-        now,
-    )
+    def _after(
+        self,
+        root: Root,
+        sending: SendingChain | None,
+        receiving: ReceivingChain | None,
+        retired: tuple[RetiredChain, ...],
+        sent: int,
+        now: int,
+    ) -> "Ratchet":
+        """The state one message later. Written out: ``replace`` costs as much as a box."""
+        messages = self.messages + 1
+        if root.kem_epoch != self.root.kem_epoch:
+            messages = 1
+        elif now - self.active_at >= IDLE_SECONDS:
+            messages = max(messages, STEP_MESSAGES)
+        return Ratchet(self.sid, self.binding, root, sending, receiving, retired, sent, messages, now)
 
 
 def binding_of(sid: bytes, th: bytes) -> bytes:

@@ -16,7 +16,7 @@ _LENGTH = Struct(">I")
 
 def lp(*parts: bytes) -> bytes:
     """Each part behind its length."""
-    return b"".join(_LENGTH.pack(len(part)) + part for part in parts)
+    return b"".join([_LENGTH.pack(len(part)) + part for part in parts])
 
 
 def u16(value: int) -> bytes:
