@@ -39,8 +39,8 @@ class Site:
     def home(self, name: str) -> Path:
         return self.directory / name
 
-    def create(self, name: str, address: str | None = None) -> Account:
-        account = Account.create(self.home(name), name, address or self.address, None, timeout=PATIENCE)
+    def create(self, name: str, home: str = "") -> Account:
+        account = Account.create(self.home(home or name), name, self.address, None, timeout=PATIENCE)
         self._accounts.append(account)
         return account
 
