@@ -97,9 +97,13 @@ class Account:
         """Let acknowledgements and receipts reach the relay for a bounded time; then let go of the profile."""
         if self._closed:
             return
-        if self._runtime.started and not self._down(str(self._own.address)):
+        sending = str(self._own.address)
+        if self._runtime.started and not self._down(sending):
             self._runtime.step(self._engine.hurry)
-            self._runtime.wait(lambda: None if self._engine.unsent and self._engine.can_send else True, FLUSH)
+            # A connection that is still being made is waited for, too.
+            self._runtime.wait(
+                lambda: True if self._down(sending) or not self._engine.unsent else None, FLUSH
+            )
         self._stop(FLUSH)
         self._holding.release()
 

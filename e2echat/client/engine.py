@@ -31,6 +31,7 @@ from e2echat.client.own import Own
 from e2echat.client.peers import Peers
 from e2echat.client.prekey_supply import PrekeySupply
 from e2echat.client.sending_dialogue import SendingDialogue
+from e2echat.client.sessions import Sessions
 from e2echat.crypto.keys import Device, Identity, safety_number
 from e2echat.crypto.prekeys import PrekeyKind
 from e2echat.crypto.primitives import Randomness
@@ -60,8 +61,9 @@ class Engine:
         self.context = Context(records, own, randomness)
         self.peers = Peers(self.context)
         self.arrivals = Arrivals(self.context, self.peers)
-        self.inbox = Inbox(self.context, self.peers, self.arrivals)
-        self.outbox = Outbox(self.context, self.peers)
+        self.sessions = Sessions(self.context, self.peers)
+        self.inbox = Inbox(self.context, self.peers, self.sessions, self.arrivals)
+        self.outbox = Outbox(self.context, self.peers, self.sessions)
         self.supply = PrekeySupply(self.context)
         self.inquiries = Inquiries()
         self._mailbox: MailboxDialogue | None = None
@@ -112,6 +114,8 @@ class Engine:
     def tick(self) -> None:
         """Time has passed: look at everything that waits for it."""
         self.arrivals.give_up_waiting()
+        for contact in self.outbox.unanswered():
+            self._fetch(self.context.own.relay_of(contact), contact.name, prekeys=True)
 
     def meet(self, address: str, bundle: Bundle) -> ContactRow:
         """The contact that was looked up, a new one unless it wrote to us meanwhile; with prekeys comes a session.
@@ -216,11 +220,6 @@ class Engine:
         """Whether the relay has prekeys of ours to give out."""
         records = self.context.records
         return not records.unpublished_prekeys(PrekeyKind.SIGNED) and bool(self.supply.left)
-
-    @property
-    def can_send(self) -> bool:
-        """Whether a sending connection is open."""
-        return any(dialogue.ready for dialogue in self._sending.values())
 
     @property
     def unsent(self) -> bool:

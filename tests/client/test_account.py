@@ -11,7 +11,9 @@ import pytest
 
 from e2echat.client import inquiries
 from e2echat.client.account import Account
+from e2echat.client.engine import Engine
 from e2echat.client.events import AllIn, KeyChanged, MessageArrived, MessageState
+from e2echat.client.link import Link
 from e2echat.errors import (
     InvalidAddressError,
     InvalidNameError,
@@ -270,6 +272,37 @@ def test_closing_lets_receipts_leave(site: "Site") -> None:
     alice.wait(message, MessageState.STORED, PATIENCE)
     with site.open("bob") as again:
         assert again.catch_up(PATIENCE)
+    assert alice.wait(message, DELIVERED, PATIENCE) is DELIVERED
+
+
+def test_closing_waits_for_a_connection_that_is_being_made(
+    site: "Site", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The connection that carries receipts is begun only once the account is being closed."""
+    alice, bob = site.create("alice"), site.create("bob")
+    _meet(alice, bob)
+    bob.close()
+    message = alice.send("bob", "are you there?")
+    alice.wait(message, MessageState.STORED, PATIENCE)
+    start, hurry = Link.start, Engine.hurry
+    links: list[Link] = []
+
+    def start_the_first(link: Link) -> None:
+        links.append(link)
+        if len(links) == 1:
+            start(link)
+
+    def hurry_late(engine: Engine) -> None:
+        hurry(engine)
+        while len(links) > 1:
+            start(links.pop())
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Link, "start", start_the_first)
+        again = site.open("bob")
+        assert again.catch_up(PATIENCE)
+        patch.setattr(Engine, "hurry", hurry_late)
+        again.close()
     assert alice.wait(message, DELIVERED, PATIENCE) is DELIVERED
 
 
