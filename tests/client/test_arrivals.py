@@ -21,9 +21,9 @@ def _say(person: Person, name: str, plaintext: bytes) -> None:
 
     def step() -> None:
         contact = person.contact(name)
-        outbox = person.engine.outbox
-        row = outbox._best(outbox._sessions(contact))
-        session = outbox._enclose(contact, Session.from_bytes(row.state), plaintext, None)
+        row = max(person.records.sessions_of(contact.id), key=lambda row: row.confirmed)
+        session = Session.from_bytes(row.state)
+        session = person.engine.outbox._enclose(contact, session, plaintext, None)
         person.records.sessions.save(replace(row, state=session.to_bytes()))
 
     person.step(step)

@@ -6,7 +6,7 @@ from e2echat.client.engine import MAILBOX
 from e2echat.client.events import KeyChanged, MessageState, NewStranger, Restarted
 from e2echat.client.sessions import MAX_SESSIONS
 from e2echat.crypto.prekeys import CLOCK_SKEW
-from tests.world import Person, World
+from tests.world import Frame, Person, World
 
 
 def _rows(person: Person) -> tuple[int, ...]:
@@ -157,3 +157,63 @@ class TestNames:
         message = alice.send("nobody", "who are you?")
         world.pass_time(15, 5)
         assert alice.state(message) is MessageState.QUEUED
+
+
+def test_a_repeated_envelope_is_receipted_again(world: World) -> None:
+    """The first receipt may have been lost with the relay's disk."""
+    alice, bob = world.introduce()
+    bodies: list[bytes] = []
+
+    def record(person: Person, _: str, frames: list[Frame]) -> list[Frame]:
+        if person is bob:
+            bodies.extend(body for _, body in frames)
+            return frames
+        return []  # no receipt comes through
+
+    world.tamper = record
+    message = alice.send("bob", "text")
+    world.settle()
+    world.tamper = None
+    alice.cut(MAILBOX)
+    assert alice.state(message) is MessageState.STORED
+    assert bob.contact("alice").receipt_due is None
+    bob.step(lambda: bob.engine.inbox.take(bodies[0][16:]))
+    assert bob.contact("alice").receipt_due is not None
+
+
+def test_an_old_devices_session_does_not_stand_for_the_contact(world: World) -> None:
+    alice, bob = world.introduce()
+    again = world.reinstall(bob)
+    again.send("alice", "a new telephone")
+    world.pass_time(2)
+    alice.accept("bob")
+    world.pass_time(5)
+    alice.send("bob", "to the new one")
+    world.pass_time(5)
+    before = alice.contact("bob").authenticator
+    bob.step(lambda: bob.engine.add_text(bob.contact("alice"), "from the old one"))
+    (row,) = bob.records.outbox_of(bob.contact("alice").id, world.now, 9)
+    alice.step(lambda: alice.engine.inbox.take(row.envelope))
+    assert alice.heard("bob")[-1] == "from the old one"
+    assert alice.contact("bob").authenticator == before
+
+
+def test_a_session_without_proof_stands_for_nothing_before_it_is_answered(world: World) -> None:
+    alice, bob = world.introduce()
+    alice.records.contacts.update("authenticator = NULL, previous_authenticator = NULL")
+    before = bob.contact("alice").authenticator
+    bob.records.contacts.update("standing = 'stranger'")  # he does not answer
+    _open_anew(alice, "bob", 5)
+    alice.send("bob", "and more")
+    world.settle()
+    assert bob.heard("alice") == ["hello", "anew", "and more"]
+    assert bob.contact("alice").authenticator == before
+
+
+def test_changed_keys_do_not_raise_the_generation(world: World) -> None:
+    alice, bob = world.introduce()
+    before = alice.contact("bob").generation
+    world.reinstall(bob).send("alice", "a new telephone")
+    world.pass_time(2)
+    assert alice.contact("bob").key_changed
+    assert alice.contact("bob").generation == before
