@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test lint check vectors bench fmt pictures clean
+.PHONY: demo test lint check vectors bench fuzz fmt pictures clean
 
 # The build's own dependencies are pinned too: an isolated build does not read -c.
 $(STAMP): pyproject.toml constraints.txt
@@ -31,8 +31,18 @@ check: lint test
 vectors: $(STAMP)
 	@$(BIN)/python -m tests.vectors
 
-bench: $(STAMP)
+# What only one target needs is installed for that one.
+$(VENV)/.%: $(STAMP)
+	$(PIP) -c constraints.txt --group $*
+	touch $@
+
+bench: $(VENV)/.bench
 	$(BIN)/python -m bench
+
+# Seconds for each target of fuzz/.
+SECONDS ?= 60
+fuzz: $(VENV)/.fuzz
+	$(BIN)/python -m fuzz $(SECONDS)
 
 fmt: $(STAMP)
 	$(BIN)/ruff format
@@ -43,4 +53,4 @@ pictures: $(STAMP)
 
 clean:
 	rm -rf $(VENV) build dist .coverage .hypothesis .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
-	find e2echat tests bench -name __pycache__ -type d -prune -exec rm -rf {} +
+	find e2echat tests bench fuzz -name __pycache__ -type d -prune -exec rm -rf {} +

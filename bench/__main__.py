@@ -1,18 +1,32 @@
-"""Print one table: medians of interleaved rounds, and each figure's ratio to the one that it is read against."""
+"""Print ratios first, then medians of interleaved rounds: what we take beside others, and beside our own smaller parts."""
 
-from bench import micro, sessions, start
-from bench.measure import Figure, run
+from bench import micro, peers, sessions, start
+from bench.measure import Figure, Taken, run
+
+
+def _beside_peers(taken: dict[str, Taken]) -> None:
+    print("Speed beside others, 256 B, CPU time; above 1 we are faster")
+    for name in (sessions.PAIR, sessions.PING_PONG):
+        for peer in peers.PEERS:
+            speed = taken[f"{peer}: {name}"].over(taken[name])
+            bar = peers.BARS.get((name, peer))
+            aim = f"  at least {bar}: {'yes' if speed >= bar else 'NO'}" if bar else ""
+            print(f"{speed:>6.2f} x {peer:14} {name}{aim}")
+    added = taken[sessions.PING_PONG].over(taken[sessions.WITHOUT]) - 1
+    print(f"{added:>+6.1%}   what the post-quantum step adds to a ping-pong on average")
 
 
 def main() -> None:
-    figures: list[Figure] = [*micro.figures(), *sessions.figures(), *start.figures()]
-    medians = run(figures)
-    width = max(len(figure.name) for figure in figures)
-    print(f"{'':{width}}  {'median':>10}  {'spread':>7}  ratio")
+    figures: list[Figure] = [*micro.figures(), *sessions.figures(), *peers.figures(), *start.figures()]
+    taken = run(figures)
+    _beside_peers(taken)
+    print(f"\n{'ratio':>8}  {'median':>10}  {'spread':>6}")
     for figure in figures:
-        median, spread = medians[figure.name]
-        against = f"{median / medians[figure.beside][0]:.1f} x {figure.beside}" if figure.beside else ""
-        print(f"{figure.name:{width}}  {median * 1e6:>7.1f} µs  {spread:>6.0%}  {against}")
+        own = taken[figure.name]
+        ratios = [f"{own.over(taken[other]):.2f} x {other}" for other in figure.beside]
+        first = f"{own.over(taken[figure.beside[0]]):.1f} x" if ratios else ""
+        beside = f"  ({'; '.join(ratios)})" if ratios else ""
+        print(f"{first:>8}  {own.median * 1e6:>7.1f} µs  {own.spread:>6.0%}  {figure.name}{beside}")
 
 
 main()

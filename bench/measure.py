@@ -5,27 +5,51 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from statistics import median
 
-ROUNDS = 7
+ROUNDS = 9
 
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """``work`` does the thing ``count`` times; ``beside`` names the figure that it is read against."""
+    """``work`` does the thing ``count`` times; ``beside`` names the figures that it is read against.
+
+    ``clock`` is the process's CPU time, the steadier figure, wherever the work is done in this process.
+    """
 
     name: str
     work: Callable[[], object]
     count: int = 1
-    beside: str | None = None
+    beside: tuple[str, ...] = ()
+    clock: Callable[[], float] = time.process_time
 
 
-def run(figures: list[Figure]) -> dict[str, tuple[float, float]]:
-    """Seconds of each figure by name: the median, and (highest - lowest) / median."""
-    taken: dict[str, list[float]] = {figure.name: [] for figure in figures}
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """Seconds of one figure, a round each."""
+
+    rounds: tuple[float, ...]
+
+    @property
+    def median(self) -> float:
+        return median(self.rounds)
+
+    @property
+    def spread(self) -> float:
+        """How far the rounds lie apart, as a part of the median."""
+        return (max(self.rounds) - min(self.rounds)) / self.median
+
+    def over(self, other: "Taken") -> float:
+        """How many times as long it takes as ``other``: the median over the rounds, each by itself."""
+        return median(mine / theirs for mine, theirs in zip(self.rounds, other.rounds, strict=True))
+
+
+def run(figures: list[Figure]) -> dict[str, Taken]:
+    """Each figure by name."""
+    rounds: dict[str, list[float]] = {figure.name: [] for figure in figures}
     for figure in figures:
         figure.work()
     for _ in range(ROUNDS):
         for figure in figures:
-            begin = time.perf_counter()
+            begin = figure.clock()
             figure.work()
-            taken[figure.name].append((time.perf_counter() - begin) / figure.count)
-    return {name: (median(each), (max(each) - min(each)) / median(each)) for name, each in taken.items()}
+            rounds[figure.name].append((figure.clock() - begin) / figure.count)
+    return {name: Taken(tuple(each)) for name, each in rounds.items()}

@@ -7,6 +7,7 @@ from e2echat.crypto.primitives import K, SystemRandomness, X, box, open_box, x25
 from e2echat.wire import frames, relay_messages
 from e2echat.wire.relay_messages import Open
 
+BOX = "box: seal and open 256 B"
 TEXT = b"m" * 256
 ENVELOPE = b"e" * 2048
 
@@ -35,14 +36,14 @@ def figures() -> list[Figure]:
             pass
 
     return [
-        Figure("box: seal and open 256 B", _often(1000, box_pair), 1000),
+        Figure(BOX, _often(1000, box_pair), 1000),
         Figure(
             "ratchet: one chain key forward",
             _often(1000, lambda: K(key, "chain", n=64)),
             1000,
-            "box: seal and open 256 B",
+            (BOX,),
         ),
-        Figure("X25519", _often(300, lambda: X(key, public)), 300, "box: seal and open 256 B"),
+        Figure("X25519", _often(300, lambda: X(key, public)), 300, (BOX,)),
         Figure("frame of 2 KiB, out of a stream of 64", _often(20, decode_stream), 64 * 20),
         Figure("control message, decoded", _often(300, lambda: relay_messages.decode(body)), 300),
     ]

@@ -1,9 +1,21 @@
 """What a session costs: a message within a chain, and one whose answer turns the ratchet."""
 
+from collections.abc import Callable
+from typing import Any
+
 from bench.measure import Figure
+from bench.micro import BOX
+from e2echat.crypto import ratchet
 from e2echat.crypto.keys import Device, ExchangeKey, Identity, SigningKey
 from e2echat.crypto.prekeys import PrekeyBundle, PrekeyKind, PrekeySecret
-from e2echat.crypto.primitives import Randomness, SystemRandomness
+from e2echat.crypto.primitives import (
+    KEM_SEED_SIZE,
+    Randomness,
+    SystemRandomness,
+    kem_decapsulate,
+    kem_public,
+    require_kem_key,
+)
 from e2echat.crypto.session import Accepted, OwnDevice, ReplyRoute, Session
 from e2echat.wire.address import RelayAddress
 
@@ -32,7 +44,32 @@ class Person:
         return self._one_time
 
 
-class Pair:
+PAIR = "session: encrypt and decrypt 256 B"
+PING_PONG = "session: a ping-pong, two chains"
+WITHOUT = "session: a ping-pong without KEM steps"
+PAIRS, PING_PONGS = 400, 150
+"""What is done in one round; 150 ping-pongs are six KEM steps."""
+
+
+class Turns:
+    """A conversation of ``one``, whose turn it is, and ``other``."""
+
+    one: Any
+    other: Any
+
+    def send(self) -> None:
+        """A message of ``one`` that ``other`` reads."""
+        raise NotImplementedError
+
+    def turn(self) -> None:
+        """A message, and one back: each begins a chain."""
+        self.one, self.other = self.other, self.one
+        self.send()
+        self.one, self.other = self.other, self.one
+        self.send()
+
+
+class Pair(Turns):
     """Two people in a session that has been answered."""
 
     def __init__(self) -> None:
@@ -57,34 +94,62 @@ class Pair:
 
     def send(self) -> None:
         self.one, envelope = self.one.encrypt(TEXT, NOW, self.randomness)
-        self.other, _ = self.other.decrypt(envelope, NOW)
+        self.other, opened = self.other.decrypt(envelope, NOW)
+        assert opened.plaintext == TEXT
 
-    def turn(self) -> None:
-        """A message, and one back: each begins a chain."""
-        self.one, self.other = self.other, self.one
-        self.send()
-        self.one, self.other = self.other, self.one
-        self.send()
+
+def kem_step(randomness: Randomness) -> None:
+    """What a KEM step adds to two chains: make a key, check it, answer it, take the answer."""
+    seed = randomness.octets(KEM_SEED_SIZE)
+    ek = kem_public(seed)
+    require_kem_key(ek)
+    _, ciphertext = randomness.encapsulate(ek)
+    kem_decapsulate(seed, ciphertext)
+
+
+def _without_steps(work: Callable[[], None]) -> Callable[[], None]:
+    def without() -> None:
+        kept = ratchet.STEP_MESSAGES
+        ratchet.STEP_MESSAGES = 1 << 62
+        try:
+            work()
+        finally:
+            ratchet.STEP_MESSAGES = kept
+
+    return without
+
+
+def pairs(turns: Turns) -> Callable[[], None]:
+    def work() -> None:
+        for _ in range(PAIRS):
+            turns.send()
+
+    return work
+
+
+def ping_pongs(turns: Turns) -> Callable[[], None]:
+    def work() -> None:
+        for _ in range(PING_PONGS):
+            turns.turn()
+
+    return work
 
 
 def figures() -> list[Figure]:
-    chain, turns, begun = Pair(), Pair(), Pair()
-
-    def within() -> None:
-        for _ in range(300):
-            chain.send()
-
-    def ping_pong() -> None:
-        for _ in range(50):
-            turns.turn()
+    begun = Pair()
 
     def begin() -> None:
         for _ in range(20):
             begun.begin()
 
-    pair = "session: encrypt and decrypt 256 B"
+    def steps() -> None:
+        for _ in range(20):
+            kem_step(begun.randomness)
+
     return [
-        Figure(pair, within, 300, "box: seal and open 256 B"),
-        Figure("session: a ping-pong, two chains", ping_pong, 50, pair),
-        Figure("session: begin and accept", begin, 20, pair),
+        Figure(PAIR, pairs(Pair()), PAIRS, (BOX,)),
+        Figure(PING_PONG, ping_pongs(Pair()), PING_PONGS, (WITHOUT, PAIR)),
+        Figure(WITHOUT, _without_steps(ping_pongs(Pair())), PING_PONGS, (PAIR,)),
+        Figure("the KEM step alone, one in 50 messages", steps, 20, (PING_PONG,)),
+        Figure("session: begin and accept", begin, 20, (PAIR,)),
     ]

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 
 from bench.measure import Figure
@@ -16,10 +17,14 @@ def _python(*arguments: str) -> Callable[[], None]:
     return work
 
 
+def _started(name: str, *arguments: str, beside: tuple[str, ...] = (BARE,)) -> Figure:
+    return Figure(name, _python(*arguments), beside=beside, clock=time.perf_counter)
+
+
 def figures() -> list[Figure]:
     return [
-        Figure(BARE, _python("-c", "pass")),
-        Figure("e2echat --version", _python("-m", "e2echat", "--version"), beside=BARE),
-        Figure("e2echat --help", _python("-m", "e2echat", "--help"), beside=BARE),
-        Figure("import of the session", _python("-c", "import e2echat.crypto.session"), beside=BARE),
+        _started(BARE, "-c", "pass", beside=()),
+        _started("e2echat --version", "-m", "e2echat", "--version"),
+        _started("e2echat --help", "-m", "e2echat", "--help"),
+        _started("import of the session", "-c", "import e2echat.crypto.session"),
     ]

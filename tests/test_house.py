@@ -82,7 +82,7 @@ def test_every_dependency_is_pinned() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     wanted = [
         *project["project"]["dependencies"],
-        *project["dependency-groups"]["dev"],
+        *(requirement for group in project["dependency-groups"].values() for requirement in group),
         *project["build-system"]["requires"],
     ]
     pins = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
@@ -99,7 +99,8 @@ def test_every_dependency_is_pinned() -> None:
 def test_every_dependency_has_its_reason() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     reasons = (ROOT / "docs/decisions/0002-dependencies.md").read_text(encoding="utf-8").lower()
-    for requirement in [*project["project"]["dependencies"], *project["dependency-groups"]["dev"]]:
+    groups = project["dependency-groups"].values()
+    for requirement in [*project["project"]["dependencies"], *(each for group in groups for each in group)]:
         assert f"`{re.split('[>=]', requirement)[0].lower()}`" in reasons
 
 
