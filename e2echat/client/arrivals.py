@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from e2echat.client import streams
 from e2echat.client.context import Context
-from e2echat.client.events import Gap, MessageArrived, StateChanged
+from e2echat.client.events import Gap, MessageArrived, Restarted, StateChanged
 from e2echat.client.peers import Peers
 from e2echat.client.streams import Place
 from e2echat.crypto import payloads
@@ -75,9 +75,17 @@ class Arrivals:
             self.context.now,
             expected and contact.verified_at is not None,
         )
+        if expected and isinstance(payload, Route):
+            self._check_proof(contact, session, payload)
         self._place(contact, session.peer_device.hash, payload, opened.plaintext, origin)
         if expected:
             self.owe_receipt(self.context.records.contact(contact.id))
+
+    def _check_proof(self, contact: ContactRow, session: Session, route: Route) -> None:
+        """Did whoever answered our session hold what its predecessors left? docs/spec/handshake.md, "Continuity"."""
+        former = self.peers.former_authenticator(contact, session)
+        if session.initiator and former is not None and route.proof != session.reply_proof(former):
+            self.context.tell(Restarted(self.context.peer_name(contact)))
 
     def owe_receipt(self, contact: ContactRow) -> None:
         """Send a receipt soon; strangers get none."""

@@ -10,7 +10,7 @@ from e2echat.client.arrivals import Arrivals
 from e2echat.client.context import Context
 from e2echat.client.events import Restarted
 from e2echat.client.peers import Peers
-from e2echat.client.sessions import OwnPrekeys, keep_session
+from e2echat.client.sessions import OwnPrekeys, Sessions
 from e2echat.crypto.prekeys import CLOCK_SKEW
 from e2echat.crypto.session import Accepted, Opened, Session, envelope_hash, init_hash
 from e2echat.errors import CryptoError, InvalidAddressError, MalformedError, RemoteError
@@ -27,6 +27,7 @@ class Inbox:
 
     context: Context
     peers: Peers
+    sessions: Sessions
     arrivals: Arrivals
     doubted: set[int] = field(default_factory=set)
     """Contacts under whose name another identity has written: what does the relay say whose name it is?"""
@@ -53,7 +54,7 @@ class Inbox:
         known = init is not None and records.knows_init(init)
         for row in records.session_candidates(init) if known or init is None else []:
             try:
-                session, opened = Session.from_bytes(row.state).decrypt(envelope, self.context.now // 1000)
+                session, opened = self.sessions.read(row).decrypt(envelope, self.context.now // 1000)
             except CryptoError:
                 continue
             return self._progressed(row, session, opened), session, opened
@@ -71,10 +72,7 @@ class Inbox:
 
     def _progressed(self, row: SessionRow, session: Session, opened: Opened) -> ContactRow:
         """An envelope of a known session opened."""
-        now = self.context.now
-        self.context.records.sessions.save(
-            replace(row, confirmed=session.confirmed, used_at=now, state=session.to_bytes())
-        )
+        self.sessions.store(row, session)
         contact = self.context.records.contact(row.contact)
         if opened.chain >= 1 and session.peer_device.raw == contact.device:
             contact = self.peers.proceed(contact, session)
@@ -110,12 +108,15 @@ class Inbox:
         records.add_init(accepted.init, context.now + REMEMBER)
         if accepted.one_time_id is not None:
             records.prekeys.delete("WHERE id = ?", accepted.one_time_id)
-        keep_session(records, contact.id, session, accepted.init, context.now)
+        self.sessions.add(contact, session, accepted.init)
         return self.peers.save(replace(contact, route_told=False))
 
     def _resumed(self, contact: ContactRow, accepted: Accepted) -> ContactRow:
         """A known contact opened another session: did he prove to be who he was?"""
-        had = any(row.confirmed for row in self.context.records.sessions_of(contact.id))
+        had = any(row.confirmed for row in self.sessions.with_device(contact))
+        if had:
+            # He may have lost the sessions in which these were sealed.
+            self.context.records.unseal(contact.id)
         if contact.authenticator is not None and accepted.proves(contact.authenticator):
             return self.peers.proceed(contact, accepted.session)
         if had:

@@ -13,11 +13,10 @@ from e2echat.client.dialogue import ChannelRefused, why_refused
 from e2echat.client.events import Problem, StateChanged
 from e2echat.client.peers import Peers
 from e2echat.client.sending_dialogue import SendingDialogue
-from e2echat.client.sessions import keep_session
+from e2echat.client.sessions import Sessions
 from e2echat.crypto import payloads
 from e2echat.crypto.keys import Device, Identity
 from e2echat.crypto.payloads import MAX_RANGES, Numbered, Receipt, Route, TextMessage, payload_hash
-from e2echat.crypto.prekeys import PrekeyBundle
 from e2echat.crypto.session import Session
 from e2echat.store.rows import ContactRow, MessageRow, OutboxRow, SessionRow
 from e2echat.wire.frames import ENVELOPE_ID_SIZE
@@ -40,6 +39,7 @@ class Outbox:
 
     context: Context
     peers: Peers
+    sessions: Sessions
     refusals: dict[int, Refusal] = field(default_factory=dict)
     """Why the relay does not take a message, by its row, until it does."""
 
@@ -59,12 +59,12 @@ class Outbox:
         route = self.context.own.route(self.context.records)
         if contact.standing != "contact" or contact.route_told or contact.key_changed or route is None:
             return
-        sessions = self._sessions(contact)
-        if not sessions:
+        best = self.sessions.best(contact)
+        if best is None:
             return
-        proof = None
-        if contact.authenticator is not None:
-            proof = Session.from_bytes(self._best(sessions).state).reply_proof(contact.authenticator)
+        session = self.sessions.read(best)
+        former = self.peers.former_authenticator(contact, session)
+        proof = None if former is None else session.reply_proof(former)
         self.peers.save(replace(contact, route_told=True))
         self._number(
             contact.id,
@@ -130,12 +130,10 @@ class Outbox:
         for contact_id in sorted({*records.contacts_with_unsealed(), *owed}):
             contact = records.contact(contact_id)
             held = contact.standing == "blocked" or contact.key_changed
-            sessions = [] if held else self._sessions(contact)
-            if sessions:
+            best = None if held else self.sessions.best(contact)
+            if best is not None:
                 self.tell_route(contact)
-                self._seal_for(
-                    records.contact(contact_id), self._best(sessions), with_receipt=contact_id in owed
-                )
+                self._seal_for(records.contact(contact_id), best, with_receipt=contact_id in owed)
                 continue
             if contact_id in owed:
                 # Nothing came from this device that a receipt could be for.
@@ -145,15 +143,14 @@ class Outbox:
         return need_session
 
     def _seal_for(self, contact: ContactRow, row: SessionRow, *, with_receipt: bool) -> None:
-        records, now = self.context.records, self.context.now
-        session = Session.from_bytes(row.state)
-        for message in records.unsealed_messages(contact.id):
+        session = self.sessions.read(row)
+        for message in self.context.records.unsealed_messages(contact.id):
             if message.payload is not None:
                 session = self._enclose(contact, session, message.payload, message.id)
         if with_receipt:
             contact = self.peers.save(replace(contact, receipt_due=None))
             session = self._enclose(contact, session, payloads.encode(self._receipt(contact)), None)
-        records.sessions.save(replace(row, used_at=now, state=session.to_bytes()))
+        self.sessions.store(row, session)
         if session.confirmed:
             # What we answer a key of the peer's with makes a new authenticator, which the peer expects from then on.
             self.peers.proceed(contact, session)
@@ -181,15 +178,11 @@ class Outbox:
 
     # --- sessions --------------------------------------------------------------------------------------------
 
-    def _sessions(self, contact: ContactRow) -> list[SessionRow]:
-        device_hash = self.peers.device(contact).hash
-        return [row for row in self.context.records.sessions_of(contact.id) if row.device_hash == device_hash]
-
-    def _best(self, sessions: list[SessionRow]) -> SessionRow:
-        """The one to send on: confirmed before not, then the highest generation, then the lowest sid."""
-        confirmed = [row for row in sessions if row.confirmed] or sessions
-        newest = max(row.generation for row in confirmed)
-        return min((row for row in confirmed if row.generation == newest), key=lambda row: row.sid)
+    def unanswered(self) -> list[ContactRow]:
+        """Contacts to whom another session is due, because nobody has answered the last."""
+        records = self.context.records
+        contacts = [records.contact(contact) for contact in records.contacts_unanswered()]
+        return [row for row in contacts if not row.key_changed and self.sessions.unanswered(row)]
 
     def introduced(self, contact: ContactRow, answer: Bundle) -> None:
         """Use the bundle that the relay gave out for ``contact``: its knock token, and its prekeys for a session.
@@ -201,30 +194,14 @@ class Outbox:
         identity = Identity.parse(answer.identity)
         if self.peers.meet(contact, identity, Device.parse(answer.device, identity)):
             contact = self._knock(contact, answer)
-            if answer.signed is not None and not self._sessions(contact):
-                self._initiate(contact, answer, answer.signed)
-
-    def _initiate(self, contact: ContactRow, answer: Bundle, signed: bytes) -> None:
-        context = self.context
-        route = context.own.route(context.records)
-        if route is None:
-            return
-        bundle = PrekeyBundle.parse(
-            answer.identity, answer.device, signed, answer.one_time, context.now // 1000
-        )
-        generation = max(contact.generation + 1, context.now // 1000)
-        known = [ca for ca in (contact.authenticator, contact.previous_authenticator) if ca is not None]
-        session = Session.initiate(
-            context.own.device,
-            bundle,
-            route,
-            generation=generation,
-            authenticators=known,
-            now=context.now // 1000,
-            randomness=context.randomness,
-        )
-        keep_session(context.records, contact.id, session, None, context.now)
-        self.peers.save(replace(contact, generation=generation, route_told=True))
+            if answer.signed is None:
+                return
+            if self.sessions.unanswered(contact):
+                # Under the same message ids, so that whoever could read the first ones sees none twice.
+                self.context.records.unseal(contact.id)
+            elif self.sessions.best(contact) is not None:
+                return
+            self.sessions.initiate(contact, answer, answer.signed)
 
     def _knock(self, contact: ContactRow, answer: Bundle) -> ContactRow:
         """Use the bundle's knock token where nothing better is known."""

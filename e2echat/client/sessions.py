@@ -1,15 +1,23 @@
-"""Sessions in the database, and the secrets that open new ones."""
+"""The sessions with a contact's device: which to send on, when to open another. docs/spec/sessions.md."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 
+from e2echat.client.context import Context
+from e2echat.client.peers import Peers
 from e2echat.crypto.keys import ExchangeKey
-from e2echat.crypto.prekeys import Prekey, PrekeyKind, PrekeySecret
+from e2echat.crypto.prekeys import Prekey, PrekeyBundle, PrekeyKind, PrekeySecret
 from e2echat.crypto.session import OwnDevice, Session
 from e2echat.store.records import Records
-from e2echat.store.rows import SessionRow
+from e2echat.store.rows import ContactRow, SessionRow
+from e2echat.wire.relay_messages import Bundle
 
 MAX_SESSIONS = 4
 """Sessions with one device; the least recently used go."""
+UNANSWERED = 3_600_000
+"""Milliseconds after which a session that nobody answered is followed by another; doubled with each."""
+MAX_READ = 64
+"""Sessions kept read: reading one verifies the records in it, which costs more than the message."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,21 +43,95 @@ class OwnPrekeys:
         return PrekeySecret(prekey, ExchangeKey(row.dh_secret), row.kem_seed)
 
 
-def keep_session(records: Records, contact: int, session: Session, init: bytes | None, now: int) -> None:
-    """Store a session; of too many with one device, the least recently used go."""
-    device_hash = session.peer_device.hash
-    records.sessions.save(
-        SessionRow(
-            session.sid,
-            contact,
-            device_hash,
-            session.generation,
-            session.confirmed,
-            init,
-            now,
-            session.to_bytes(),
+@dataclass(frozen=True, slots=True)
+class Sessions:
+    """Sessions in the records, read and stored through here."""
+
+    context: Context
+    peers: Peers
+    _read: dict[bytes, tuple[bytes, Session]] = field(default_factory=dict)
+
+    def read(self, row: SessionRow) -> Session:
+        """The session of a row."""
+        known = self._read.get(row.sid)
+        # Compared whole: a step that failed leaves the row behind what was read.
+        if known is not None and known[0] == row.state:
+            return known[1]
+        session = Session.from_bytes(row.state)
+        self._remember(row.sid, row.state, session)
+        return session
+
+    def store(self, row: SessionRow, session: Session) -> None:
+        """Store what a row's session has become."""
+        state = session.to_bytes()
+        self.context.records.sessions.save(
+            replace(row, confirmed=session.confirmed, used_at=self.context.now, state=state)
         )
-    )
-    same = [row for row in records.sessions_of(contact) if row.device_hash == device_hash]
-    for row in same[MAX_SESSIONS:]:
-        records.sessions.delete("WHERE sid = ?", row.sid)
+        self._remember(row.sid, state, session)
+
+    def add(self, contact: ContactRow, session: Session, init: bytes | None) -> None:
+        """Store a new session; of too many with one device, the least recently used go."""
+        device_hash, now = session.peer_device.hash, self.context.now
+        self.store(
+            SessionRow(session.sid, contact.id, device_hash, session.generation, False, init, now, b""),
+            session,
+        )
+        for row in self._with(contact.id, device_hash)[MAX_SESSIONS:]:
+            self.context.records.sessions.delete("WHERE sid = ?", row.sid)
+
+    def with_device(self, contact: ContactRow) -> list[SessionRow]:
+        """Those with the contact's accepted device, the most recently used first."""
+        return self._with(contact.id, self.peers.device(contact).hash)
+
+    def best(self, contact: ContactRow) -> SessionRow | None:
+        """The one to send on: confirmed before not, then the highest generation, then the lowest sid."""
+        rows = self.with_device(contact)
+        rows = [row for row in rows if row.confirmed] or rows
+        return min(rows, key=lambda row: (-row.generation, row.sid)) if rows else None
+
+    def unanswered(self, contact: ContactRow) -> bool:
+        """Whether nobody has answered any for so long that the first messages may not have been readable."""
+        rows = self.with_device(contact)
+        if not rows or any(row.confirmed for row in rows):
+            return False
+        newest = max(self.read(row).created_at for row in rows) * 1000
+        return self.context.now >= newest + (UNANSWERED << (len(rows) - 1))
+
+    def initiate(self, contact: ContactRow, answer: Bundle, signed: bytes) -> None:
+        """Open one with the prekeys that the relay gave out for ``contact``.
+
+        Raises:
+            HandshakeError: they are not usable.
+        """
+        context = self.context
+        route = context.own.route(context.records)
+        if route is None:
+            return
+        now = context.now // 1000
+        session = Session.initiate(
+            context.own.device,
+            PrekeyBundle.parse(answer.identity, answer.device, signed, answer.one_time, now),
+            route,
+            generation=max(contact.generation + 1, now),
+            authenticators=self._authenticators(contact),
+            now=now,
+            randomness=context.randomness,
+        )
+        self.add(contact, session, None)
+        self.peers.save(replace(contact, generation=session.generation, route_told=True))
+
+    def _authenticators(self, contact: ContactRow) -> Sequence[bytes]:
+        """The last two that the peer may hold: of a session that was not answered, of one that was."""
+        pending = [row for row in self.with_device(contact) if not row.confirmed]
+        known = [self.read(max(pending, key=lambda row: row.generation)).ca] if pending else []
+        known += [ca for ca in (contact.authenticator, contact.previous_authenticator) if ca is not None]
+        return known[:2]
+
+    def _with(self, contact: int, device_hash: bytes) -> list[SessionRow]:
+        return [row for row in self.context.records.sessions_of(contact) if row.device_hash == device_hash]
+
+    def _remember(self, sid: bytes, state: bytes, session: Session) -> None:
+        self._read.pop(sid, None)
+        if len(self._read) >= MAX_READ:
+            del self._read[next(iter(self._read))]
+        self._read[sid] = (state, session)

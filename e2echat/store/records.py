@@ -149,6 +149,14 @@ class Records:
         )
         return [row[0] for row in rows]
 
+    def contacts_unanswered(self) -> list[int]:
+        """Contacts who confirmed nothing of what was sent to them, in no session."""
+        rows = self._database.execute(
+            f"SELECT DISTINCT contact FROM messages WHERE {_UNSETTLED} AND NOT EXISTS "  # noqa: S608 - a constant
+            "(SELECT 1 FROM sessions WHERE sessions.contact = messages.contact AND confirmed = 1)"
+        )
+        return [row[0] for row in rows]
+
     def unsettled_messages(self, contact: int) -> list[MessageRow]:
         """Messages of ours without the recipient's receipt, in order."""
         return self.messages.select(f"WHERE contact = ? AND {_UNSETTLED} ORDER BY seq", contact)
@@ -281,6 +289,10 @@ class Records:
     def drop_envelopes_of(self, message: int) -> None:
         """The message was delivered."""
         self._outbox.delete("WHERE message = ?", message)
+
+    def unseal(self, contact: int) -> None:
+        """What has no receipt is to be sealed anew; signals stay as they are."""
+        self._outbox.delete("WHERE contact = ? AND message IS NOT NULL", contact)
 
     def drop_outbox(self, contact: int) -> None:
         """Everything sealed for a contact, to be sealed anew."""

@@ -1,7 +1,4 @@
-"""One one-time prekey handed to two senders: the second's first message fails cleanly.
-
-Not answered yet: that the second recovers by itself, by a session with another bundle.
-"""
+"""One one-time prekey handed to two senders: the second's first message fails, and he recovers by himself."""
 
 from collections.abc import Iterator
 
@@ -22,7 +19,7 @@ def _meet_with(person: Person, bundle: object) -> None:
     person.step(lambda: person.engine.meet(str(person.world.address), bundle))  # type: ignore[arg-type]
 
 
-def test_the_first_is_heard_and_the_second_loses_nothing(world: World) -> None:
+def test_the_first_is_heard_and_the_second_within_two_hours(world: World) -> None:
     alice, bob, carol = world.join("alice", "bob", "carol")
     bundle = alice.look_up("bob")
     assert bundle.one_time is not None
@@ -36,7 +33,11 @@ def test_the_first_is_heard_and_the_second_loses_nothing(world: World) -> None:
     assert not bob.knows("carol")
     assert bob.drops == []
     assert carol.state(message) is MessageState.STORED
-    assert carol.records.unsettled_messages(carol.contact("bob").id)
+    world.pass_time(2 * 3600, step=600)
+    assert bob.heard("carol") == ["from carol"]
+    bob.accept("carol")
+    world.settle()
+    assert carol.state(message) is MessageState.DELIVERED
 
 
 def test_one_bundle_for_two_of_the_last_resort_serves_both(world: World) -> None:

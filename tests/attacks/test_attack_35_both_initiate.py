@@ -82,8 +82,8 @@ class Schedule:
             assert peer.heard(person.name) == self.sent[person.name]
             states = {person.state(message) for message in self.ids[person.name]}
             assert states == {MessageState.DELIVERED}
-            outbox = person.engine.outbox
-            best = outbox._best(outbox._sessions(person.contact(peer.name)))
+            best = person.engine.sessions.best(person.contact(peer.name))
+            assert best is not None
             assert best.confirmed
             chosen.add(best.sid)
         assert len(chosen) == 1
