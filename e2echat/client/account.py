@@ -12,7 +12,7 @@ from typing import Self
 from e2echat.client.address_book import AddressBook
 from e2echat.client.dialogue import why_refused
 from e2echat.client.engine import MAILBOX, Engine
-from e2echat.client.events import Contact, Event, Message, MessageState, Safety, Status
+from e2echat.client.events import Contact, Event, Message, MessageState, Provenance, Safety, Status
 from e2echat.client.holding import Holding
 from e2echat.client.runtime import Runtime, unix_milliseconds
 from e2echat.client.views import Views
@@ -243,6 +243,13 @@ class Account:
         contact = self._book.require(peer)
         return self._runtime.look(
             lambda: self._views.messages(self._records.history(contact.id, search, limit))
+        )
+
+    def provenance(self, message_id: str) -> list[Provenance]:
+        """How the messages of that id came or went; one, unless a peer chose an id that was taken."""
+        wanted = bytes.fromhex(message_id)
+        return self._runtime.look(
+            lambda: [self._views.provenance(row) for row in self._records.messages_with_id(wanted)]
         )
 
     # --- people ----------------------------------------------------------------------------------------------------

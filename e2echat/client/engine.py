@@ -153,7 +153,7 @@ class Engine:
         if safety_number(self.context.own.identity, identity) == number:
             self.accept(row)
             row = self.context.records.contact(contact)
-            self.peers.save(replace(row, verified_at=self.context.now))
+            self.peers.save(replace(row, verified_at=self.context.now, verified_by="number"))
 
     def mark_shown(self, message: int) -> None:
         """A message was shown to the person."""

@@ -41,6 +41,26 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True)
+class Provenance:
+    """How a message came or went, as far as this device knows it.
+
+    ``verified``: the key was, when the message came; ``verified_at`` and ``verified_by`` are of the key in force now.
+    ``session``: its id; ``turn``: the ratchet's chain, counted from 0; ``kem_epoch``: post-quantum steps completed by
+    then; ``size``: the envelope's bytes. They are None for what was not sealed yet.
+    """
+
+    message: Message
+    verified: bool
+    verified_at: datetime | None
+    verified_by: str | None
+    session: str | None
+    turn: int | None
+    kem_epoch: int | None
+    size: int | None
+    reduced_forward_secrecy: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Contact:
     """Somebody known to this profile. ``name`` is as one types it; ``key_changed`` holds outgoing messages."""
 

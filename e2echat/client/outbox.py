@@ -162,6 +162,10 @@ class Outbox:
         session, envelope = session.encrypt(plaintext, context.now // 1000, context.randomness)
         envelope_id = context.randomness.octets(ENVELOPE_ID_SIZE)
         context.records.add_envelope(contact.id, message, envelope_id, envelope, context.now)
+        if message is not None:
+            reduced = session.reduced_forward_secrecy
+            state = (session.sid, session.chain, session.kem_epoch, len(envelope))
+            context.records.note_sealed(message, *state, reduced=reduced)
         return session
 
     def _receipt(self, contact: ContactRow) -> Receipt:

@@ -118,6 +118,7 @@ class Peers:
                 changed_identity=None,
                 changed_device=None,
                 verified_at=row.verified_at if same_person else None,
+                verified_by=row.verified_by if same_person else None,
                 authenticator=row.authenticator if same_person else None,
                 previous_authenticator=row.previous_authenticator if same_person else None,
                 mailbox=None,

@@ -49,7 +49,7 @@ class Sessions:
 
     context: Context
     peers: Peers
-    _read: dict[bytes, tuple[bytes, Session]] = field(default_factory=dict)
+    _read: dict[bytes, tuple[bytes, Session]] = field(default_factory=dict, repr=False)
 
     def read(self, row: SessionRow) -> Session:
         """The session of a row."""

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from e2echat.client.context import Context, instant
-from e2echat.client.events import Contact, Message
+from e2echat.client.events import Contact, Message, Provenance
 from e2echat.crypto.keys import Identity, fingerprint_groups
 from e2echat.store.rows import ContactRow, MessageRow
 
@@ -22,6 +22,21 @@ class Views:
             if row.contact not in contacts:
                 contacts[row.contact] = self.context.records.contact(row.contact)
         return [self.context.message(row, contacts[row.contact]) for row in rows]
+
+    def provenance(self, row: MessageRow) -> Provenance:
+        """How a message came or went."""
+        contact = self.context.records.contact(row.contact)
+        return Provenance(
+            message=self.context.message(row, contact),
+            verified=row.verified,
+            verified_at=None if contact.verified_at is None else instant(contact.verified_at),
+            verified_by=contact.verified_by,
+            session=None if row.sid is None else row.sid.hex(),
+            turn=row.chain,
+            kem_epoch=row.kem_epoch,
+            size=row.size,
+            reduced_forward_secrecy=row.reduced,
+        )
 
     def contacts(self) -> list[Contact]:
         """Everybody, by name."""

@@ -183,6 +183,11 @@ class Session:
         return self.ratchet.root.kem_epoch
 
     @property
+    def chain(self) -> int:
+        """The number of the newest chain, either side's; -1 before the first."""
+        return self.ratchet.root.chain
+
+    @property
     def ca(self) -> bytes:
         """The newest continuity authenticator."""
         return self.ratchet.root.ca

@@ -138,6 +138,24 @@ class Records:
         """A message of ours by its id alone."""
         return self.messages.one("WHERE outgoing = 1 AND message_id = ?", message_id)
 
+    def note_sealed(
+        self, message: int, sid: bytes, chain: int, kem_epoch: int, size: int, *, reduced: bool
+    ) -> None:
+        """How a message of ours was sealed the last time."""
+        self.messages.update(
+            "sid = ?, chain = ?, kem_epoch = ?, size = ?, reduced = ? WHERE id = ?",
+            sid,
+            chain,
+            kem_epoch,
+            size,
+            reduced,
+            message,
+        )
+
+    def messages_with_id(self, message_id: bytes) -> list[MessageRow]:
+        """The messages of that id, of whatever conversation and direction."""
+        return self.messages.select("WHERE message_id = ? ORDER BY id", message_id)
+
     def unsealed_messages(self, contact: int) -> list[MessageRow]:
         """Messages of ours that no envelope carries yet, in order."""
         return self.messages.select(f"WHERE contact = ? AND {_UNSEALED} ORDER BY seq", contact)

@@ -8,7 +8,7 @@ class ContactRow:
     """Somebody we know, at one relay.
 
     ``identity`` and ``device`` are the records in force; ``changed_*`` are those seen since that await an ``accept``.
-    ``vouched``: the relay has named these keys for this name; who writes first only claims it.
+    ``verified_by``: how the person compared, ``number``. ``vouched``: the relay has named these keys for this name; who writes first only claims it.
     ``knock``: the capability is a knock token. ``route_told``: our own capability is in the peer's stream.
     ``sequence`` and ``previous_hash`` are the last numbered payload of ours. Times are unix milliseconds.
     """
@@ -22,6 +22,7 @@ class ContactRow:
     standing: str
     vouched: bool = False
     verified_at: int | None = None
+    verified_by: str | None = None
     changed_identity: bytes | None = None
     changed_device: bytes | None = None
     mailbox: bytes | None = None

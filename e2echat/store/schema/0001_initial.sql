@@ -14,6 +14,7 @@ CREATE TABLE contacts (
     standing TEXT NOT NULL CHECK (standing IN ('stranger', 'contact', 'blocked')),
     vouched INTEGER NOT NULL DEFAULT 0,
     verified_at INTEGER,
+    verified_by TEXT,
     changed_identity BLOB,
     changed_device BLOB,
     mailbox BLOB,
