@@ -1,4 +1,4 @@
-"""One one-time prekey handed to two senders: the second's first message fails, and he recovers by himself."""
+"""One one-time prekey handed to two senders: the second's first message fails, and it recovers by itself."""
 
 from collections.abc import Iterator
 
