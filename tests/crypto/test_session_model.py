@@ -1,6 +1,7 @@
 """Two sessions over a network that loses, delays, reorders and repeats, beside a plain model of what must open."""
 
 from dataclasses import dataclass, field
+from random import Random
 from typing import Any
 
 import pytest
@@ -97,7 +98,10 @@ class Sessions(RuleBasedStateMachine):
     @rule(data=st.data())
     def one_arrives(self, data: Any) -> None:
         """Whichever, also one that has arrived before: nothing ever leaves the network."""
-        to, chain, number, text, sealed = data.draw(st.sampled_from(self.network))
+        self.arrive(data.draw(st.integers(0, len(self.network) - 1)))
+
+    def arrive(self, which: int) -> None:
+        to, chain, number, text, sealed = self.network[which]
         listener, before = self.listeners[to], self.sides[to]
         if listener.opens(chain, number, self.now):
             self.sides[to], received = before.decrypt(sealed[:HBOX], sealed[HBOX:], self.now)
@@ -111,7 +115,9 @@ class Sessions(RuleBasedStateMachine):
     @rule(data=st.data())
     def all_newest_arrive(self, data: Any) -> None:
         """A run in order, as a relay delivers it: lets long conversations come about."""
-        start = data.draw(st.integers(max(0, len(self.network) - 6), len(self.network) - 1))
+        self.arrive_from(data.draw(st.integers(max(0, len(self.network) - 6), len(self.network) - 1)))
+
+    def arrive_from(self, start: int) -> None:
         for to, chain, number, text, sealed in self.network[start:]:
             if self.listeners[to].opens(chain, number, self.now):
                 self.sides[to], received = self.sides[to].decrypt(sealed[:HBOX], sealed[HBOX:], self.now)
@@ -121,8 +127,11 @@ class Sessions(RuleBasedStateMachine):
     @precondition(lambda self: self.network)
     @rule(data=st.data())
     def one_arrives_altered(self, data: Any) -> None:
-        to, *_, sealed = data.draw(st.sampled_from(self.network))
-        position = data.draw(st.integers(0, len(sealed) - 1))
+        which = data.draw(st.integers(0, len(self.network) - 1))
+        self.arrive_altered(which, data.draw(st.integers(0, len(self.network[which][-1]) - 1)))
+
+    def arrive_altered(self, which: int, position: int) -> None:
+        to, *_, sealed = self.network[which]
         altered = sealed[:position] + bytes([sealed[position] ^ 1]) + sealed[position + 1 :]
         with pytest.raises(CryptoError):
             self.sides[to].decrypt(altered[:HBOX], altered[HBOX:], self.now)
@@ -149,3 +158,35 @@ class Sessions(RuleBasedStateMachine):
 
 Sessions.TestCase.settings = settings(max_examples=100, stateful_step_count=50)
 TestSessions = Sessions.TestCase
+
+
+STEPS = 25
+SCHEDULES = 500
+
+
+def _play(random: Random) -> None:
+    model = Sessions()
+    for _ in range(STEPS):
+        count, size = random.randint(1, 4), len(model.network)
+        match random.randint(0, 9):
+            case 0 | 1:
+                model.alice_says(count)
+            case 2 | 3 if model.listeners[1].newest >= 0:
+                model.bob_says(count)
+            case 4 | 5 if size:
+                model.arrive(random.randrange(size))
+            case 6 | 7 if size:
+                model.arrive_from(max(0, size - count))
+            case 8 if size:
+                model.arrive_altered(random.randrange(size), random.randrange(HBOX))
+            case _:
+                model.one_restarts(random.randint(0, 1))
+                model.time_passes(random.choice([0, 1, 3, 16, 31]))
+        model.authenticators_agree_at_each_step()
+
+
+@pytest.mark.parametrize("block", range(20))
+def test_ten_thousand_schedules(block: int) -> None:
+    """Hypothesis looks for hard ones; these are many."""
+    for seed in range(block * SCHEDULES, (block + 1) * SCHEDULES):
+        _play(Random(seed))
