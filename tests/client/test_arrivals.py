@@ -10,6 +10,7 @@ from e2echat.client.events import Gap, MessageState
 from e2echat.crypto import payloads
 from e2echat.crypto.payloads import NO_PREVIOUS, Numbered, Receipt, Route, TextMessage, payload_hash
 from e2echat.crypto.session import Session
+from e2echat.wire import codec
 from tests.world import Person, World
 
 LAST = (1 << 62) - 1
@@ -67,6 +68,16 @@ def test_the_last_number_of_all_does_no_harm(people: tuple[World, Person, Person
     assert Gap("alice", LAST - 2) in bob.events
     _tell(alice, "bob", _text(alice, "bob", 2, "late"))
     assert bob.heard("alice") == ["hello", "last", "late"]
+
+
+def test_a_number_beyond_what_a_row_holds_does_no_harm(people: tuple[World, Person, Person]) -> None:
+    world, alice, bob = people
+    message = _text(alice, "bob", 1)
+    _say(alice, "bob", codec.encode(message.to_map() | {"kind": message.KIND, "seq": (1 << 63) - 1}))
+    world.pass_time(15, 5)
+    assert bob.heard("alice") == ["hello"]
+    _tell(alice, "bob", _text(alice, "bob", _next(bob), "goes on"))
+    assert bob.heard("alice") == ["hello", "goes on"]
 
 
 def test_what_comes_early_waits_for_what_is_missing(people: tuple[World, Person, Person]) -> None:
@@ -216,6 +227,22 @@ def test_a_receipt_of_a_changed_device_settles_nothing(world: World) -> None:
     _say(again, "alice", _receipt(again, "alice", [1, 99], [1, 99]))
     world.pass_time(2)
     assert alice.state(message) is MessageState.QUEUED
+
+
+def test_a_new_devices_receipts_are_for_its_own_numbers(world: World) -> None:
+    alice, bob = world.introduce()
+    old = [alice.send("bob", f"{number}") for number in range(3)]
+    world.settle()
+    again = world.reinstall(bob)
+    again.send("alice", "a new telephone")
+    world.pass_time(2)
+    alice.accept("bob")
+    new = alice.send("bob", "to the new one")
+    world.pass_time(5)
+    _say(again, "alice", _receipt(again, "alice", [1, 9], [1, 9]))
+    world.settle()
+    assert alice.state(new) is MessageState.READ
+    assert {alice.state(message) for message in old} == {MessageState.DELIVERED}
 
 
 def test_a_message_goes_from_read_to_nothing_less(people: tuple[World, Person, Person]) -> None:
