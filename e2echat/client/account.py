@@ -29,7 +29,7 @@ from e2echat.errors import (
     TextTooLongError,
     WrongRelayError,
 )
-from e2echat.wire.address import RelayAddress
+from e2echat.wire.address import JoinAddress
 from e2echat.wire.names import canonical_name
 
 ORDER = [MessageState.QUEUED, MessageState.STORED, MessageState.DELIVERED, MessageState.READ]
@@ -59,14 +59,16 @@ class Account:
     ) -> Self:
         """Make an account and claim its name. The account is open and connected.
 
+        ``relay`` is an address, with a token if the relay asks for one.
+
         Raises:
             InvalidNameError, InvalidAddressError, InvalidPassphraseError: as their docstrings say.
             ProfileExistsError: there is an account in ``home``.
             RefusedError: the relay does not give out the name; no profile is left behind.
             RelayUnreachableError, WrongRelayError: nor when the relay was never reached.
         """
-        name, address = canonical_name(name), RelayAddress.parse(relay)
-        holding = Holding.create(home, name, address, passphrase, unix_milliseconds(), SystemRandomness())
+        name, join = canonical_name(name), JoinAddress.parse(relay)
+        holding = Holding.create(home, name, join, passphrase, unix_milliseconds(), SystemRandomness())
         account = cls(holding)
         try:
             account._runtime.start()

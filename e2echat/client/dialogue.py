@@ -98,7 +98,7 @@ def refusal(number: int) -> Refusal:
 _WORDS = {
     Refusal.MALFORMED: "the relay takes what we sent for malformed",
     Refusal.NAME_TAKEN: "the name is taken at this relay, or looks like one that is",
-    Refusal.REGISTRATION_CLOSED: "the relay takes no new names",
+    Refusal.REGISTRATION_CLOSED: "the relay takes no new names, or not with this address",
     Refusal.NOT_AUTHENTICATED: "the relay does not take our signature: the name was claimed with another key",
     Refusal.NO_SUCH_NAME: "the relay knows nobody of that name",
     Refusal.NO_SUCH_CAPABILITY: "the relay does not let us deliver there",

@@ -80,10 +80,7 @@ class Engine:
         """A connection stands; the relay will greet."""
         own = self.context.own
         if link == MAILBOX:
-            claimed = self.context.records.own("claimed") is not None
-            sign_in = SignIn(
-                own.identity, own.device.device, own.claim, own.sign_in, own.capability_hash, claimed=claimed
-            )
+            sign_in = SignIn.of(own, self.context.records)
             self._mailbox = MailboxDialogue(own.address, certificate_hash, sign_in, self.context.randomness)
         else:
             self._sending[link] = SendingDialogue(RelayAddress.parse(link), certificate_hash)
@@ -259,6 +256,7 @@ class Engine:
         records.set_own("mailbox", mailbox)
         if records.own("claimed") is None:
             records.set_own("claimed", b"1")
+            records.delete_own("join_token")
             self.supply.forgotten()
         self.supply.signed_in(one_time_left)
         self._waiting = waiting

@@ -13,7 +13,7 @@ from e2echat.store.database import Database
 from e2echat.store.profile import Profile, ProfileLock, forbid_core_dumps, read_private, write_private
 from e2echat.store.records import Records
 from e2echat.store.vault import MAX_VAULT, VaultContents, needs_passphrase, open_vault, seal_vault
-from e2echat.wire.address import RelayAddress
+from e2echat.wire.address import JoinAddress
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class Holding:
         cls,
         home: Path,
         name: str,
-        address: RelayAddress,
+        join: JoinAddress,
         passphrase: str | None,
         now: int,
         randomness: Randomness,
@@ -52,7 +52,10 @@ class Holding:
             records = Records(Database.open(profile.database, vault.database_key))
             undo.callback(records.close)
             with records.transaction():
-                own = Own.create(records, SigningKey(vault.account_seed), name, address, now, randomness)
+                own = Own.create(records, SigningKey(vault.account_seed), name, join.relay, now, randomness)
+                if join.token is not None:
+                    # Until the name is claimed, which may take more than one attempt; for the relay alone.
+                    records.set_own("join_token", join.token)
             # Kept before the name is claimed: a claim whose key is lost would be lost for good.
             write_private(profile.vault, sealed)
             undo.pop_all()

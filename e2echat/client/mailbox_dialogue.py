@@ -1,6 +1,7 @@
 """The owner's connection: claim a name, sign in, publish prekeys, take envelopes in; pure. docs/spec/relay.md."""
 
 from dataclasses import dataclass, field
+from typing import Self
 
 from e2echat.client.dialogue import (
     Delivered,
@@ -11,10 +12,12 @@ from e2echat.client.dialogue import (
     SignInRefused,
     refusal,
 )
+from e2echat.client.own import Own
 from e2echat.crypto.keys import Device, Identity, SigningKey
 from e2echat.crypto.primitives import Randomness
 from e2echat.crypto.relay_records import AuthRecord, ClaimRecord
 from e2echat.errors import MalformedError
+from e2echat.store.records import Records
 from e2echat.wire import frames
 from e2echat.wire import relay_messages as relay
 from e2echat.wire.address import RelayAddress
@@ -32,6 +35,17 @@ class SignIn:
     key: SigningKey = field(repr=False)
     capability_hash: bytes
     claimed: bool
+    token: bytes | None = field(default=None, repr=False)
+    """To join with, if we were given one."""
+
+    @classmethod
+    def of(cls, own: Own, records: Records) -> Self:
+        """The account's, as it stands."""
+        claimed, token = records.own("claimed") is not None, records.own("join_token")
+        device, capability_hash = own.device.device, own.capability_hash
+        return cls(
+            own.identity, device, own.claim, own.sign_in, capability_hash, claimed=claimed, token=token
+        )
 
 
 class MailboxDialogue(Dialogue):
@@ -57,9 +71,8 @@ class MailboxDialogue(Dialogue):
             return []
         self._claiming = self.next_request()
         own = self._sign_in
-        self.say(
-            relay.Claim(self._claiming, own.identity.raw, own.device.raw, own.claim.raw, own.capability_hash)
-        )
+        records = own.identity.raw, own.device.raw, own.claim.raw
+        self.say(relay.Claim(self._claiming, *records, own.capability_hash, own.token))
         return []
 
     def answer(self, message: Message) -> list[Happening]:

@@ -62,7 +62,7 @@ def sentence_for(error: E2EChatError) -> str:
 
 REFUSALS = {
     "name_taken": "Names that look alike count as one; choose another name.",
-    "registration_closed": "This relay takes no new names; ask whoever runs it.",
+    "registration_closed": "Ask whoever runs the relay for an address to join with; each is good for a few names and some days.",
     "mailbox_full": "The other side has not fetched its messages for long; this one is kept and tried again.",
     "limit": "That was much in a short time; try again later.",
     "storage": "The relay's disk is in trouble; try again later, or tell whoever runs it.",

@@ -1,10 +1,13 @@
-"""A relay's address: ``relay://PIN@HOST:PORT``, the PIN being the relay's Ed25519 key in base32."""
+"""A relay's address: ``relay://PIN@HOST:PORT``, the PIN being the relay's Ed25519 key in base32.
+
+``relay://PIN@HOST:PORT/TOKEN`` is an address to join with: whoever has it may claim a name there. The token is a
+secret and no part of the relay's address.
+"""
 
 import base64
-import binascii
 import ipaddress
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Self
 
 from e2echat.errors import InvalidAddressError
@@ -12,9 +15,12 @@ from e2echat.errors import InvalidAddressError
 DEFAULT_PORT = 7443
 MAX_ADDRESS = 330
 """Characters: scheme, 52 of PIN, a host name of 253, port."""
+JOIN_TOKEN_SIZE = 16
+"""Bytes: nobody guesses one."""
 _ADDRESS = re.compile(
     r"relay://([A-Za-z2-7]{52})@(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]{1,253})(?::([0-9]{1,5}))?"
 )
+_JOIN = re.compile(r"(relay://[^/\s]+)/([A-Za-z2-7]{26})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,21 +43,67 @@ class RelayAddress:
             raise InvalidAddressError(str(InvalidAddressError.__doc__))
         pin, host, port = match.group(1), match.group(2).strip("[]"), int(match.group(3) or DEFAULT_PORT)
         try:
-            key = base64.b32decode(pin.upper() + "====")
+            key = _from_base32(pin)
             if match.group(2).startswith("["):
                 ipaddress.IPv6Address(host)
-        except (binascii.Error, ValueError) as error:
+        except ValueError as error:
             raise InvalidAddressError(str(InvalidAddressError.__doc__)) from error
-        address = cls(key, host.lower(), port)
-        if not 0 < port < 1 << 16 or address.pin != pin.lower():
+        if not 0 < port < 1 << 16:
             raise InvalidAddressError(str(InvalidAddressError.__doc__))
-        return address
+        return cls(key, host.lower(), port)
 
     @property
     def pin(self) -> str:
         """The relay's key as text: lower case, unpadded."""
-        return base64.b32encode(self.key).decode().rstrip("=").lower()
+        return _base32(self.key)
 
     def __str__(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"relay://{self.pin}@{host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class JoinAddress:
+    """What an account is made with: a relay's address and perhaps a token. Only ``text`` gives the token away."""
+
+    relay: RelayAddress
+    token: bytes | None = field(default=None, repr=False)
+    """16 bytes."""
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read an address with a token or without one.
+
+        Raises:
+            InvalidAddressError: it is neither.
+        """
+        match = _JOIN.fullmatch(text.strip())
+        if not match:
+            return cls(RelayAddress.parse(text))
+        try:
+            return cls(RelayAddress.parse(match.group(1)), _from_base32(match.group(2)))
+        except ValueError as error:
+            raise InvalidAddressError(str(InvalidAddressError.__doc__)) from error
+
+    def text(self) -> str:
+        """What to hand to whoever is to join."""
+        return str(self.relay) if self.token is None else f"{self.relay}/{_base32(self.token)}"
+
+    def __str__(self) -> str:
+        return str(self.relay)
+
+
+def _base32(data: bytes) -> str:
+    return base64.b32encode(data).decode().rstrip("=").lower()
+
+
+def _from_base32(text: str) -> bytes:
+    """The bytes whose one spelling, but for case, is ``text``.
+
+    Raises:
+        ValueError: it is none of any bytes.
+    """
+    data = base64.b32decode(text.upper() + "=" * (-len(text) % 8))
+    if _base32(data) != text.lower():
+        raise ValueError("a second spelling")
+    return data

@@ -9,6 +9,7 @@ from typing import Annotated, ClassVar, TypeAlias
 
 from e2echat.errors import MalformedError
 from e2echat.wire import codec
+from e2echat.wire.address import JOIN_TOKEN_SIZE
 from e2echat.wire.frames import Tag, frame
 from e2echat.wire.names import MAX_NAME
 from e2echat.wire.schema import Many, Maybe, Message, Octets, Text, Unsigned
@@ -33,6 +34,7 @@ class Refusal(IntEnum):
     NAME_TAKEN = 2
     """The name, or one that looks like it, belongs to somebody else."""
     REGISTRATION_CLOSED = 3
+    """No new names; or none with this token, or without one."""
     NOT_AUTHENTICATED = 4
     """The signature, the name or the device is not the one on file; or nobody is."""
     NO_SUCH_NAME = 5
@@ -57,7 +59,10 @@ class Hello(Message):
 
 @dataclass(frozen=True, slots=True)
 class Claim(Message):
-    """Mailbox connection: register a name, or bring a newer device or key for one's own."""
+    """Mailbox connection: register a name, or bring a newer device or key for one's own.
+
+    A new name at a relay that asks for a token needs ``token``.
+    """
 
     KIND: ClassVar[str] = "claim"
     request: Number
@@ -65,6 +70,7 @@ class Claim(Message):
     device: Record
     claim: Record
     capability_hash: Key
+    token: Annotated[bytes | None, Maybe(Octets(JOIN_TOKEN_SIZE))] = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,12 @@
 """Typed, frozen, validated values over the codec: a dataclass a message, a rule a field.
 
 A field is annotated ``Annotated[bytes, Octets(32)]`` and the like; ``Message`` checks every rule whenever a
-value is built, so that neither we nor a peer can make an invalid one.
+value is built, so that neither we nor a peer can make an invalid one. A field with a default may be missing, and
+is when it has its default: there is one encoding of a value.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import MISSING, dataclass, fields
 from typing import Annotated, Any, ClassVar, Protocol, Self, get_args, get_origin, get_type_hints
 
 from e2echat.errors import MalformedError
@@ -92,6 +93,7 @@ class Many:
 
 
 _known: dict[type, Mapping[str, Rule]] = {}
+_optional: dict[type, Mapping[str, Value]] = {}
 
 
 def rules(message: type) -> Mapping[str, Rule]:
@@ -117,6 +119,15 @@ def _rule(hint: Any) -> Rule:  # noqa: ANN401 - type hints have no common type
     raise TypeError(f"no rule for {hint}")
 
 
+def _defaults(message: "type[Message]") -> Mapping[str, Value]:
+    """The fields of a ``Message`` that may be missing, with what they are then."""
+    if message not in _optional:
+        _optional[message] = {
+            each.name: each.default for each in fields(message) if each.default is not MISSING
+        }
+    return _optional[message]
+
+
 @dataclass(frozen=True, slots=True)
 class Message:
     """Base of every structured message. ``KIND`` names it on the wire."""
@@ -133,12 +144,19 @@ class Message:
         """The message whose fields are exactly ``values``.
 
         Raises:
-            MalformedError: a field is missing, unknown, of the wrong type or out of bounds.
+            MalformedError: a field is missing, unknown, of the wrong type or out of bounds, or spelled out for nothing.
         """
-        if values.keys() != rules(cls).keys():
+        optional = _defaults(cls)
+        if rules(cls).keys() - optional.keys() != values.keys() - optional.keys() or any(
+            name in values and values[name] == default for name, default in optional.items()
+        ):
             raise MalformedError(f"{cls.KIND}: fields missing or unknown")
         return cls(**values)
 
     def to_map(self) -> dict[str, Value]:
         """The fields by name."""
-        return {name: getattr(self, name) for name in rules(type(self))}
+        optional = _defaults(type(self))
+        values = {name: getattr(self, name) for name in rules(type(self))}
+        return {
+            name: value for name, value in values.items() if name not in optional or value != optional[name]
+        }

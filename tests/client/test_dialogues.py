@@ -1,6 +1,7 @@
 """Both dialogues, against a relay that says what it likes."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -140,6 +141,15 @@ def test_a_new_name_is_claimed_before_signing_in(mailbox: MailboxDialogue, sign_
     (authenticate,) = _said(mailbox)
     assert isinstance(authenticate, relay.Authenticate)
     assert not mailbox.signed_in
+
+
+def test_a_claim_carries_the_token(sign_in: SignIn) -> None:
+    token = bytes(range(16))
+    dialogue = MailboxDialogue(ADDRESS, NO_CERTIFICATE, replace(sign_in, token=token), RANDOMNESS)
+    _say(dialogue, _hello())
+    (claim,) = _said(dialogue)
+    assert isinstance(claim, relay.Claim)
+    assert claim.token == token
 
 
 def test_a_name_that_is_ours_is_not_claimed_again(sign_in: SignIn) -> None:

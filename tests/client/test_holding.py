@@ -10,14 +10,14 @@ from e2echat.client.own import Own
 from e2echat.crypto.primitives import SystemRandomness
 from e2echat.errors import NoProfileError, ProfileExistsError, StorageError
 from e2echat.store.database import Database
-from e2echat.wire.address import RelayAddress
+from e2echat.wire.address import JoinAddress, RelayAddress
 
 NOW = 1_700_000_000_000
 ADDRESS = RelayAddress(bytes(32), "localhost", 7443)
 
 
 def _create(home: Path) -> Holding:
-    return Holding.create(home, "alice", ADDRESS, None, NOW, SystemRandomness())
+    return Holding.create(home, "alice", JoinAddress(ADDRESS), None, NOW, SystemRandomness())
 
 
 def _open(home: Path) -> Holding:
@@ -75,3 +75,15 @@ def test_a_failed_opening_lets_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         with pytest.raises(StorageError):
             _open(tmp_path / "home")
     _open(tmp_path / "home").release()
+
+
+def test_a_token_is_kept_for_the_relay_alone(tmp_path: Path) -> None:
+    token = bytes(range(16))
+    join = JoinAddress(ADDRESS, token)
+    held = Holding.create(tmp_path / "home", "alice", join, None, NOW, SystemRandomness())
+    assert held.records.own("join_token") == token
+    assert held.own.address == ADDRESS
+    held.release()
+    again = _open(tmp_path / "home")
+    assert again.records.own("join_token") == token
+    again.release()

@@ -5,10 +5,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from e2echat.errors import InvalidAddressError
-from e2echat.wire.address import DEFAULT_PORT, MAX_ADDRESS, RelayAddress
+from e2echat.wire.address import DEFAULT_PORT, MAX_ADDRESS, JoinAddress, RelayAddress
 
 KEY = bytes(range(32))
 PIN = base64.b32encode(KEY).decode().rstrip("=").lower()
+TOKEN = bytes(range(100, 116))
+TOKEN_TEXT = base64.b32encode(TOKEN).decode().rstrip("=").lower()
+RELAY = RelayAddress(KEY, "chat.example", 7443)
 
 
 @pytest.mark.parametrize(
@@ -69,6 +72,7 @@ def test_the_longest_address_fits() -> None:
         f"relay://{PIN}@chat.example:-1",
         f"relay://{PIN}@chat.example:7443x",
         f"relay://{PIN}@chat.example:7443/path",
+        f"relay://{PIN}@chat.example:7443/{TOKEN_TEXT}",
         f"relay://{PIN}@chat.example:\u0661",
         f"relay://{PIN}@chat example",
         f"relay://{PIN}@chat\u0000example",
@@ -85,3 +89,58 @@ def test_the_longest_address_fits() -> None:
 def test_refused(text: str) -> None:
     with pytest.raises(InvalidAddressError):
         RelayAddress.parse(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "token"),
+    [
+        (f"relay://{PIN}@chat.example:7443/{TOKEN_TEXT}", TOKEN),
+        (f"relay://{PIN}@chat.example/{TOKEN_TEXT.upper()}", TOKEN),
+        (f" relay://{PIN}@chat.example/{TOKEN_TEXT}\n", TOKEN),
+        (f" relay://{PIN}@chat.example:7443\n", None),
+    ],
+)
+def test_an_address_to_join_with(text: str, token: bytes | None) -> None:
+    join = JoinAddress.parse(text)
+    assert join == JoinAddress(RELAY, token)
+    assert JoinAddress.parse(join.text()) == join
+    assert str(join) == str(RELAY)
+
+
+def test_a_token_is_shown_to_whoever_asks_for_it_alone() -> None:
+    join = JoinAddress(RELAY, TOKEN)
+    assert join.text() == f"{RELAY}/{TOKEN_TEXT}"
+    for shown in (repr(join), str(join), f"{join}", str(join.relay), repr(join.relay)):
+        assert TOKEN_TEXT not in shown.lower()
+        assert repr(TOKEN) not in shown
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"relay://{PIN}@chat.example/",
+        f"relay://{PIN}@chat.example/{TOKEN_TEXT[:-1]}",
+        f"relay://{PIN}@chat.example/{TOKEN_TEXT}a",
+        f"relay://{PIN}@chat.example/{TOKEN_TEXT}/",
+        f"relay://{PIN}@chat.example/{TOKEN_TEXT}/{TOKEN_TEXT}",
+        f"relay://{PIN}@chat.example//{TOKEN_TEXT}",
+        f"relay://{PIN}@chat.example/{TOKEN_TEXT}======",
+        f"relay://{PIN}@chat.example/{TOKEN_TEXT[:-1]}1",
+        f"relay://{PIN}@chat.example/{TOKEN_TEXT[:-1]}b",  # a second spelling: bits behind the token
+        f"relay://{PIN}@chat.example /{TOKEN_TEXT}",
+        f"relay://{PIN}@chat.example/ {TOKEN_TEXT}",
+        f"relay://{PIN[:-1]}h@chat.example/{TOKEN_TEXT}",
+        f"relay://{PIN}@chat.example:0/{TOKEN_TEXT}",
+        f"relay://{PIN}/{TOKEN_TEXT}",
+        f"{PIN}@chat.example/{TOKEN_TEXT}",
+        f"relay://relay://{PIN}@chat.example/{TOKEN_TEXT}",
+    ],
+)
+def test_what_is_no_address_to_join_with(text: str) -> None:
+    with pytest.raises(InvalidAddressError):
+        JoinAddress.parse(text)
+
+
+@given(st.binary(min_size=16, max_size=16))
+def test_a_token_round_trips(token: bytes) -> None:
+    assert JoinAddress.parse(JoinAddress(RELAY, token).text()).token == token

@@ -112,6 +112,39 @@ def test_from_map_refuses(values: dict[str, Value]) -> None:
         Parcel.from_map(values)
 
 
+@dataclass(frozen=True, slots=True)
+class Letter(Message):
+    KIND: ClassVar[str] = "letter"
+    number: Annotated[int, Unsigned(8)]
+    seal: Annotated[bytes | None, Maybe(Octets(2))] = None
+
+
+@pytest.mark.parametrize(
+    ("letter", "values"),
+    [(Letter(7), {"number": 7}), (Letter(7, b"ab"), {"number": 7, "seal": b"ab"})],
+)
+def test_a_field_with_a_default_is_there_when_it_says_something(
+    letter: Letter, values: dict[str, Value]
+) -> None:
+    assert letter.to_map() == values
+    assert Letter.from_map(values) == letter
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"number": 7, "seal": None},  # a second encoding of the same
+        {"number": 7, "seal": b"abc"},
+        {"number": 7, "seal": 0},
+        {"number": 7, "Seal": b"ab"},
+        {"seal": b"ab"},
+    ],
+)
+def test_a_field_with_a_default_is_as_strict(values: dict[str, Value]) -> None:
+    with pytest.raises(MalformedError):
+        Letter.from_map(values)
+
+
 def test_we_cannot_build_an_invalid_one_either() -> None:
     with pytest.raises(MalformedError):
         Parcel(256, urgent=True)
