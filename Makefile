@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test lint check vectors bench fuzz fmt pictures clean
+.PHONY: demo test lint check vectors bench fuzz mutants fmt pictures clean
 
 # The build's own dependencies are pinned too: an isolated build does not read -c.
 $(STAMP): pyproject.toml constraints.txt
@@ -43,6 +43,9 @@ bench: $(VENV)/.bench
 SECONDS ?= 60
 fuzz: $(VENV)/.fuzz
 	$(BIN)/python -m fuzz $(SECONDS)
+
+mutants: $(STAMP)
+	$(BIN)/python -m tests.mutants
 
 fmt: $(STAMP)
 	$(BIN)/ruff format
