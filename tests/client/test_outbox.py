@@ -79,6 +79,50 @@ def test_what_waits_for_a_session_is_asked_for_again_without_anything_else_happe
     assert bob.heard("alice") == ["hello", "no session"]
 
 
+def _routes(person: Person) -> int:
+    return person.records.messages.count("WHERE outgoing = 1 AND kind = 'route'")
+
+
+def test_while_a_changed_key_waits_nothing_is_sealed_and_nothing_submitted(world: World) -> None:
+    alice, bob = world.introduce()
+    bob.go_offline()
+    alice.send("bob", "sealed before")
+    world.settle()
+    world.reinstall(bob).send("alice", "hello again")
+    world.pass_time(2)
+    contact = alice.contact("bob")
+    (before,) = alice.records.outbox_of(contact.id, 1 << 62, 9)
+    routes = _routes(alice)
+    alice.records.contacts.update("route_told = 0")
+    alice.send("bob", "held")
+    world.pass_time(3 * 3600, 1800)
+    alice.cut(str(world.address))
+    world.run()
+    (after,) = alice.records.outbox_of(contact.id, 1 << 62, 9)
+    assert (after.envelope_id, after.attempts) == (before.envelope_id, before.attempts)
+    assert _routes(alice) == routes
+
+
+def test_nothing_is_sealed_for_whom_we_blocked(world: World) -> None:
+    alice, bob = world.introduce()
+    alice.records.contacts.update("standing = 'blocked'")
+    alice.send("bob", "kept")
+    bob.send("alice", "unheard")
+    world.pass_time(5)
+    assert alice.records.outbox_of(alice.contact("bob").id, 1 << 62, 9) == []
+    assert bob.heard("alice") == ["hello"]
+
+
+def test_a_stranger_is_told_no_route(world: World) -> None:
+    alice, bob = world.join("alice", "bob")
+    alice.send("bob", "hello")
+    world.settle()
+    bob.step(lambda: bob.engine.outbox.tell_route(bob.contact("alice")))
+    assert _routes(bob) == 0
+    bob.accept("alice")
+    assert _routes(bob) == 1
+
+
 def test_what_a_changed_key_holds_wakes_nobody(world: World) -> None:
     alice, bob = world.introduce()
     bob.go_offline()
