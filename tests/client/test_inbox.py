@@ -117,8 +117,11 @@ class TestNames:
         world.pass_time(15, 5)
         assert alice.heard("bob") == ["hi"]
         assert not alice.contact("bob").key_changed
+        question = (str(world.address), "bob", False)
+        assert question not in alice.engine.inquiries._asked
         message = alice.send("bob", "still to bob")
         world.pass_time(15, 5)
+        assert question in alice.engine.inquiries._asked
         assert alice.state(message) is MessageState.DELIVERED
         assert bob.heard("alice") == ["hello", "still to bob"]
         assert not any(isinstance(event, KeyChanged) for event in alice.events)
