@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from statistics import median
 
-ROUNDS = 9
+ROUNDS = 15
 
 
 @dataclass(frozen=True, slots=True)

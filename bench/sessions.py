@@ -6,21 +6,31 @@ from typing import Any
 from bench.measure import Figure
 from bench.micro import BOX
 from e2echat.crypto import ratchet
+from e2echat.crypto.chains import HEADER_SIZE, next_keys
 from e2echat.crypto.keys import Device, ExchangeKey, Identity, SigningKey
 from e2echat.crypto.prekeys import PrekeyBundle, PrekeyKind, PrekeySecret
 from e2echat.crypto.primitives import (
     KEM_SEED_SIZE,
+    H,
     Randomness,
     SystemRandomness,
+    X,
+    box,
+    hkdf,
     kem_decapsulate,
     kem_public,
+    keyed,
+    open_box,
     require_kem_key,
+    x25519_public,
 )
+from e2echat.crypto.ratchet import binding_of
 from e2echat.crypto.session import Accepted, OwnDevice, ReplyRoute, Session
 from e2echat.wire.address import RelayAddress
 
 NOW = 1_750_000_000
 TEXT = b"m" * 256
+BINDING, PADDED = binding_of(bytes(32), bytes(32)), 737
 ROUTE = ReplyRoute(str(RelayAddress(bytes(32), "relay.example", 7443)), bytes(16), bytes(32))
 
 
@@ -47,6 +57,8 @@ class Person:
 PAIR = "session: encrypt and decrypt 256 B"
 PING_PONG = "session: a ping-pong, two chains"
 WITHOUT = "session: a ping-pong without KEM steps"
+FLOOR_PAIR = "its primitives alone"
+FLOOR_PING_PONG = "the primitives alone of a ping-pong without KEM steps"
 PAIRS, PING_PONGS = 400, 150
 """What is done in one round; 150 ping-pongs are six KEM steps."""
 
@@ -107,6 +119,33 @@ def kem_step(randomness: Randomness) -> None:
     kem_decapsulate(seed, ciphertext)
 
 
+class Primitives(Turns):
+    """The same hashes, boxes and curve points with nothing around them: what no Python can go below."""
+
+    def __init__(self) -> None:
+        self.randomness = SystemRandomness()
+        self.key, self.header, self.padded = bytes(32), bytes(HEADER_SIZE), bytes(PADDED)
+        self.public = x25519_public(self.randomness.octets(32))
+
+    def send(self) -> None:
+        hbox = box(self.key, self.header, self.randomness)
+        next_keys(self.key)
+        body = box(keyed(self.key, BINDING + hbox), self.padded, self.randomness)
+        open_box(self.key, hbox)
+        next_keys(self.key)
+        open_box(keyed(self.key, BINDING + hbox), body)
+
+    def turn(self) -> None:
+        for _ in range(2):
+            secret = self.randomness.octets(32)
+            public = x25519_public(secret)
+            for _ in range(2):
+                shared = X(secret, self.public)
+                digest = H("kem", public, b"", b"")
+                hkdf(shared, "rk", self.key, bytes(4), digest, length=96, salt=self.key)
+            self.send()
+
+
 def _without_steps(work: Callable[[], None]) -> Callable[[], None]:
     def without() -> None:
         kept = ratchet.STEP_MESSAGES
@@ -147,9 +186,11 @@ def figures() -> list[Figure]:
             kem_step(begun.randomness)
 
     return [
-        Figure(PAIR, pairs(Pair()), PAIRS, (BOX,)),
+        Figure(PAIR, pairs(Pair()), PAIRS, (FLOOR_PAIR, BOX)),
+        Figure(FLOOR_PAIR, pairs(Primitives()), PAIRS),
         Figure(PING_PONG, ping_pongs(Pair()), PING_PONGS, (WITHOUT, PAIR)),
-        Figure(WITHOUT, _without_steps(ping_pongs(Pair())), PING_PONGS, (PAIR,)),
+        Figure(WITHOUT, _without_steps(ping_pongs(Pair())), PING_PONGS, (FLOOR_PING_PONG,)),
+        Figure(FLOOR_PING_PONG, ping_pongs(Primitives()), PING_PONGS),
         Figure("the KEM step alone, one in 50 messages", steps, 20, (PING_PONG,)),
         Figure("session: begin and accept", begin, 20, (PAIR,)),
     ]
