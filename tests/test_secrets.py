@@ -87,6 +87,7 @@ PUBLIC = {
     "AppendSegment": {"body"},  # ciphertext
     "SavePrekeys": {"mailbox", "signed", "one_time"},
     "TakePrekey": {"mailbox"},
+    "RemoveAccount": {"mailbox"},
 }
 
 

@@ -1,9 +1,9 @@
-"""Accounts and prekeys in the relay's database: what the directory decides, kept."""
+"""Accounts, prekeys, join tokens and the clock in the relay's database: what the directory decides, kept."""
 
 from collections.abc import Iterator
 
 from e2echat.relay.database import Database
-from e2echat.relay.work import Account, SaveAccount, SavePrekeys, TakePrekey
+from e2echat.relay.work import Account, RemoveAccount, SaveAccount, SavePrekeys, SaveToken, TakePrekey
 
 
 class Accounts:
@@ -41,9 +41,42 @@ class Accounts:
                 account.capability_hash,
             ),
         )
+        if request.token is not None:
+            self.save_token(request.token)
         if request.new_device:
             self._database.change("DELETE FROM one_time WHERE mailbox = ?", (account.mailbox,))
             self._database.change("UPDATE account SET signed = NULL WHERE mailbox = ?", (account.mailbox,))
+
+    def tombstones(self) -> list[str]:
+        """The names that were removed."""
+        return [name for (name,) in self._database.rows("SELECT name FROM tombstone")]
+
+    def remove(self, request: RemoveAccount) -> None:
+        """Forget an account, all but its name."""
+        self._database.change("INSERT OR IGNORE INTO tombstone VALUES (?)", (request.name,))
+        self._database.change("DELETE FROM one_time WHERE mailbox = ?", (request.mailbox,))
+        self._database.change("DELETE FROM account WHERE mailbox = ?", (request.mailbox,))
+
+    def tokens(self) -> list[SaveToken]:
+        """The join tokens that are not used up."""
+        return [SaveToken(*row) for row in self._database.rows("SELECT hash, uses, ends FROM token")]
+
+    def save_token(self, token: SaveToken) -> None:
+        """Keep what is left of a join token."""
+        if token.uses:
+            values = (token.token_hash, token.uses, token.ends)
+            self._database.change("INSERT OR REPLACE INTO token VALUES (?, ?, ?)", values)
+        else:
+            self._database.change("DELETE FROM token WHERE hash = ?", (token.token_hash,))
+
+    def clock(self) -> int | None:
+        """The relay's clock as it was kept last."""
+        rows = self._database.rows("SELECT today FROM clock")
+        return int(rows[0][0]) if rows else None
+
+    def save_clock(self, today: int) -> None:
+        """Keep the relay's clock."""
+        self._database.change("INSERT OR REPLACE INTO clock VALUES (1, ?)", (today,))
 
     def publish(self, request: SavePrekeys) -> None:
         """Keep prekeys."""

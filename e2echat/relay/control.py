@@ -74,7 +74,7 @@ class Control:
     def _carry_out(self, connection: Connection, message: FromClient, now: float) -> None:
         match message:
             case messages.Claim():
-                save = self._directory.claim(message)
+                save = self._directory.claim(message, self._delivery.today)
                 self._store(connection, save, partial(self._claimed, connection, message.request, save))
             case messages.Authenticate():
                 self._authenticate(connection, message, now)

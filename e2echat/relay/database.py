@@ -7,33 +7,41 @@ from typing import Any
 
 from e2echat.errors import StorageError
 
-SCHEMA = 1
-_TABLES = """
-CREATE TABLE account (
-    mailbox BLOB PRIMARY KEY,
-    name TEXT NOT NULL UNIQUE,
-    identity BLOB NOT NULL,
-    device BLOB NOT NULL,
-    claim BLOB NOT NULL,
-    capability_hash BLOB NOT NULL,
-    signed BLOB
-) STRICT, WITHOUT ROWID;
-CREATE TABLE one_time (
-    mailbox BLOB NOT NULL,
-    prekey_id INTEGER NOT NULL,
-    record BLOB NOT NULL,
-    PRIMARY KEY (mailbox, prekey_id)
-) STRICT, WITHOUT ROWID;
-CREATE TABLE segment (
-    number INTEGER PRIMARY KEY,
-    mailbox BLOB NOT NULL,
-    created INTEGER NOT NULL,
-    ids BLOB NOT NULL,
-    size INTEGER NOT NULL,
-    done INTEGER NOT NULL,
-    body BLOB NOT NULL
-) STRICT;
-"""
+_TABLES = (
+    """
+    CREATE TABLE account (
+        mailbox BLOB PRIMARY KEY,
+        name TEXT NOT NULL UNIQUE,
+        identity BLOB NOT NULL,
+        device BLOB NOT NULL,
+        claim BLOB NOT NULL,
+        capability_hash BLOB NOT NULL,
+        signed BLOB
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE one_time (
+        mailbox BLOB NOT NULL,
+        prekey_id INTEGER NOT NULL,
+        record BLOB NOT NULL,
+        PRIMARY KEY (mailbox, prekey_id)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE segment (
+        number INTEGER PRIMARY KEY,
+        mailbox BLOB NOT NULL,
+        created INTEGER NOT NULL,
+        ids BLOB NOT NULL,
+        size INTEGER NOT NULL,
+        done INTEGER NOT NULL,
+        body BLOB NOT NULL
+    ) STRICT;
+    """,
+    """
+    CREATE TABLE tombstone (name TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
+    CREATE TABLE token (hash BLOB PRIMARY KEY, uses INTEGER NOT NULL, ends INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+    CREATE TABLE clock (one INTEGER PRIMARY KEY CHECK (one = 1), today INTEGER NOT NULL) STRICT;
+    """,
+)
+"""What each version of the schema adds to the one before."""
+SCHEMA = len(_TABLES)
 
 
 class Database:
@@ -60,6 +68,8 @@ class Database:
 
     def _prepare(self) -> None:
         execute = self._connection.execute
+        # Takes effect in a new file only, and before anything else is in it.
+        execute("PRAGMA auto_vacuum = INCREMENTAL")
         execute("PRAGMA locking_mode = EXCLUSIVE")
         execute("PRAGMA journal_mode = WAL")
         # FULL syncs the log at every commit: what was accepted survives a loss of power.
@@ -70,9 +80,10 @@ class Database:
         (version,) = execute("PRAGMA user_version").fetchone()
         if version > SCHEMA:
             raise StorageError("the relay's database was written by a newer e2echat")
-        if version == 0:
+        if version < SCHEMA:
+            tables = "".join(_TABLES[version:])
             self._connection.executescript(
-                f"BEGIN IMMEDIATE; {_TABLES} PRAGMA user_version = {SCHEMA}; COMMIT;"
+                f"BEGIN IMMEDIATE; {tables} PRAGMA user_version = {SCHEMA}; COMMIT;"
             )
 
     def rows(self, query: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:

@@ -66,8 +66,12 @@ class Delivery:
 
     def submit(self, channel: Channel, data: bytes, count: int, now: float) -> None:
         """Take in ``count`` whole frames of ``channel``, one behind the other."""
-        channel.connection.unsettled += count
         mailbox = channel.mailbox
+        if mailbox.removed:
+            # Opening it again is refused in a way that the client understands.
+            channel.connection.close()
+            return
+        channel.connection.unsettled += count
         if not channel.repeat and channel.knock is None and self._give_live(channel, data, count, now):
             channel.submitted += count
             return
@@ -193,6 +197,19 @@ class Delivery:
         """The owner's connection has ended: what he did not acknowledge is kept and will be given again."""
         self._write_live(mailbox)
         mailbox.owner_left()
+
+    def remove(self, identifier: bytes) -> None:
+        """Forget a mailbox: what is in it counts as acknowledged, so that its senders are through with it."""
+        mailbox = self.mailboxes.pop(identifier)
+        mailbox.removed = True
+        if mailbox.owner is not None:
+            mailbox.owner.close()
+        self.leave(mailbox)
+        for segment in mailbox.segments:
+            segment.done = segment.count
+            segment.settle()
+            if segment.durable:
+                self._forget(segment)
 
     def pump(self, mailbox: Mailbox) -> None:
         """Give the owner what waits, as far as his window goes."""

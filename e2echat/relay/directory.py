@@ -11,7 +11,8 @@ from e2echat.crypto.prekeys import Prekey, PrekeyKind
 from e2echat.crypto.primitives import Randomness
 from e2echat.crypto.relay_records import AuthRecord, ClaimRecord, HelloRecord
 from e2echat.errors import CryptoError, MalformedError
-from e2echat.relay.work import Account, SaveAccount, SavePrekeys
+from e2echat.relay.tokens import JoinTokens, Registration
+from e2echat.relay.work import Account, RemoveAccount, SaveAccount, SavePrekeys, SaveToken
 from e2echat.wire.names import skeleton
 from e2echat.wire.relay_messages import Claim, Publish, Refusal
 
@@ -43,17 +44,28 @@ class Directory:
     """All accounts of one relay."""
 
     def __init__(
-        self, relay_key: bytes, randomness: Randomness, *, open_registration: bool, most_one_time: int
+        self, relay_key: bytes, randomness: Randomness, *, registration: Registration, most_one_time: int
     ) -> None:
         self._relay_key = relay_key
         self._randomness = randomness
-        self._open = open_registration
+        self._registration = registration
+        self.tokens = JoinTokens(randomness)
         self._most_one_time = most_one_time
         self._by_name: dict[str, Entry] = {}
         self._by_skeleton: dict[str, str] = {}
         self._reserved: set[str] = set()
         self._nobody = SigningKey.generate(randomness).public
         """Checked where there is no account, so that the answer takes as long."""
+
+    @property
+    def names(self) -> list[str]:
+        """All names that somebody has, in order."""
+        return sorted(self._by_name)
+
+    def bury(self, name: str) -> None:
+        """A name was removed, and is never given out again; nor is one that looks like it."""
+        self._by_name.pop(name, None)
+        self._by_skeleton[skeleton(name)] = name
 
     def restore(self, account: Account, signed: bytes | None, one_time: Iterable[int]) -> Entry:
         """Take in what the storage holds of one account, once, at the start.
@@ -78,8 +90,8 @@ class Directory:
         """The account of a name."""
         return self._by_name.get(name)
 
-    def claim(self, message: Claim) -> SaveAccount:
-        """Decide on a claim and reserve the name until ``claimed`` or ``release``.
+    def claim(self, message: Claim, today: int) -> SaveAccount:
+        """Decide on a claim and reserve the name until ``claimed`` or ``release``; ``today`` by the relay's clock.
 
         Raises:
             RefusedRequestError: with the reason.
@@ -94,11 +106,11 @@ class Directory:
         if shape in self._reserved:
             raise RefusedRequestError(Refusal.LIMIT)
         entry = self._by_name.get(identity.name)
+        token = None
         if entry is None:
             if shape in self._by_skeleton:
                 raise RefusedRequestError(Refusal.NAME_TAKEN)
-            if not self._open:
-                raise RefusedRequestError(Refusal.REGISTRATION_CLOSED)
+            token = self._let_in(message, today)
             mailbox = self._randomness.octets(16)
         else:
             if entry.identity.key != identity.key:
@@ -110,11 +122,45 @@ class Directory:
         account = Account(
             identity.name, mailbox, identity.raw, device.raw, claim.raw, message.capability_hash
         )
-        return SaveAccount(account, new_device=entry is not None and entry.device.raw != device.raw)
+        return SaveAccount(account, entry is not None and entry.device.raw != device.raw, token)
+
+    def _let_in(self, message: Claim, today: int) -> SaveToken | None:
+        """Whether a new name may be claimed; gives what is then left of the token it took."""
+        if self._registration is Registration.OPEN:
+            return None
+        token = self.tokens.take(message.token, today) if self._registration is Registration.TOKEN else None
+        if token is None:
+            raise RefusedRequestError(Refusal.REGISTRATION_CLOSED)
+        return token
 
     def release(self, request: SaveAccount) -> None:
         """A claim could not be kept."""
         self._reserved.discard(skeleton(request.account.name))
+        if request.token is not None:
+            self.tokens.give_back(request.token)
+
+    def remove(self, name: str) -> RemoveAccount:
+        """Reserve a name that is to be removed until ``removed`` or ``kept``.
+
+        Raises:
+            RefusedRequestError: nobody has it, or it is being claimed just now.
+        """
+        entry = self._by_name.get(name)
+        if entry is None:
+            raise RefusedRequestError(Refusal.NO_SUCH_NAME)
+        if skeleton(name) in self._reserved:
+            raise RefusedRequestError(Refusal.LIMIT)
+        self._reserved.add(skeleton(name))
+        return RemoveAccount(entry.account.mailbox, name)
+
+    def kept(self, request: RemoveAccount) -> None:
+        """An account could not be removed."""
+        self._reserved.discard(skeleton(request.name))
+
+    def removed(self, request: RemoveAccount) -> None:
+        """An account is gone, durably."""
+        self.kept(request)
+        self.bury(request.name)
 
     def claimed(self, request: SaveAccount) -> tuple[Entry, Entry | None]:
         """A claim is durable.
@@ -122,7 +168,7 @@ class Directory:
         Returns:
             The account as it is now and as it was before.
         """
-        self.release(request)
+        self._reserved.discard(skeleton(request.account.name))
         before = self._by_name.get(request.account.name)
         signed, one_time = (
             (None, ()) if before is None or request.new_device else (before.signed, before.one_time)

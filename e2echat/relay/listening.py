@@ -8,7 +8,7 @@ import re
 import selectors
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from e2echat.errors import InvalidAddressError, ListenError
 from e2echat.relay.limits import Limits
@@ -74,36 +74,16 @@ def listen(host: str, port: int) -> socket.socket:
         raise ListenError(f"cannot listen on {host} port {port}: {reason}") from error
 
 
-class Acceptor:
-    """Accepts connections on a thread of its own and hands them on, so that a storm of them waits outside."""
+class Accepting:
+    """Accepts connections until it is told to stop; without file descriptors they wait outside."""
 
-    def __init__(self, listener: socket.socket, wake: Callable[[], None]) -> None:
+    def __init__(self, listener: socket.socket) -> None:
         self._listener = listener
         listener.setblocking(False)
-        self._wake = wake
-        self._accepted: queue.Queue[socket.socket] = queue.Queue(maxsize=256)
         self._stop_receiver, self._stop_sender = socket.socketpair()
-        self._thread = threading.Thread(target=self._run, name="relay-acceptor")
 
-    def start(self) -> None:
-        """Start the thread."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """End the thread and close the listening socket. ``take`` must still be called meanwhile."""
-        self._stop_sender.send(b"\0")
-        self._thread.join()
-        for each in (self._listener, self._stop_receiver, self._stop_sender):
-            each.close()
-
-    def take(self) -> list[socket.socket]:
-        """The connections that were accepted since this was last asked."""
-        taken = []
-        while not self._accepted.empty():
-            taken.append(self._accepted.get())
-        return taken
-
-    def _run(self) -> None:
+    def connections(self) -> Iterator[socket.socket]:
+        """Every connection, as it comes; ends after ``stop``."""
         with selectors.DefaultSelector() as selector:
             selector.register(self._stop_receiver, selectors.EVENT_READ)
             selector.register(self._listener, selectors.EVENT_READ)
@@ -115,14 +95,54 @@ class Acceptor:
                         _log.warning("out of file descriptors: new connections wait")
                         self._pause()
                     continue
-                self._accepted.put(accepted)
-                self._wake()
+                yield accepted
+
+    def stop(self) -> None:
+        """Let ``connections`` end. Any thread may call this."""
+        self._stop_sender.send(b"\0")
+
+    def close(self) -> None:
+        """Close the listening socket; ``connections`` must have ended."""
+        for each in (self._listener, self._stop_receiver, self._stop_sender):
+            each.close()
 
     def _pause(self) -> None:
         """Wait a little, unless told to stop."""
         with selectors.DefaultSelector() as selector:
             selector.register(self._stop_receiver, selectors.EVENT_READ)
             selector.select(_RETRY)
+
+
+class Acceptor:
+    """Accepts connections on a thread of its own and hands them on, so that a storm of them waits outside."""
+
+    def __init__(self, listener: socket.socket, wake: Callable[[], None]) -> None:
+        self._accepting = Accepting(listener)
+        self._wake = wake
+        self._accepted: queue.Queue[socket.socket] = queue.Queue(maxsize=256)
+        self._thread = threading.Thread(target=self._run, name="relay-acceptor")
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread and close the listening socket. ``take`` must still be called meanwhile."""
+        self._accepting.stop()
+        self._thread.join()
+        self._accepting.close()
+
+    def take(self) -> list[socket.socket]:
+        """The connections that were accepted since this was last asked."""
+        taken = []
+        while not self._accepted.empty():
+            taken.append(self._accepted.get())
+        return taken
+
+    def _run(self) -> None:
+        for accepted in self._accepting.connections():
+            self._accepted.put(accepted)
+            self._wake()
 
 
 class AddressCounts:

@@ -118,7 +118,7 @@ class Mailbox:
 
     __slots__ = (
         "capability_hash", "count", "identifier", "live", "loading", "outstanding", "owner",
-        "repeats", "segments", "size", "ungiven", "watched", "window",
+        "removed", "repeats", "segments", "size", "ungiven", "watched", "window",
     )  # fmt: skip
 
     def __init__(self, identifier: bytes, capability_hash: bytes) -> None:
@@ -132,6 +132,7 @@ class Mailbox:
         self.repeats: set[Repeat] = set()
         """Those whose fate is open."""
         self.loading = False
+        self.removed = False
         self.watched = False
         """Somebody will come and see how old the oldest run is."""
         self.count = 0

@@ -27,7 +27,7 @@ _READ, _WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
 
 
 class Reactor:
-    """Drives a switchboard with real sockets. All methods but ``wake``, ``report`` and ``stop`` are its thread's."""
+    """Drives a switchboard with real sockets. All methods but ``wake``, ``post``, ``report`` and ``stop`` are its thread's."""
 
     def __init__(
         self,
@@ -53,6 +53,9 @@ class Reactor:
         self._paused: set[Peer] = set()
         self._addresses = AddressCounts(limits)
         self._through: deque[Sequence[Work]] = deque()
+        self._posted: deque[Callable[[], None]] = deque()
+        # The relay's clock goes on from where it was kept, at the pace of one that does not jump.
+        self._today_less_now = board.today - time.monotonic()
         self._storing = False
         self._sweep_at = 0.0
         self._stopping = False
@@ -62,6 +65,11 @@ class Reactor:
         """Make the thread look around. Any thread may call this."""
         with contextlib.suppress(BlockingIOError):  # it has not even noticed the former calls yet
             self._wake_sender.send(b"\0")
+
+    def post(self, action: Callable[[], None]) -> None:
+        """Run ``action`` on the thread soon; after ``run`` has ended, never. Any thread may call this."""
+        self._posted.append(action)
+        self.wake()
 
     def report(self, work: Sequence[Work]) -> None:
         """The storage is through with a batch. Called on the storage's thread."""
@@ -110,6 +118,8 @@ class Reactor:
         while self._through:
             self._storing = False
             self._board.finished(self._through.popleft(), now)
+        while self._posted:
+            self._posted.popleft()()
         self._do_what_is_due(now, storage)
         self._write_dirty(now)
         if not self._storing and (work := self._board.take_work()):
@@ -124,10 +134,10 @@ class Reactor:
         if now >= self._sweep_at:
             self._sweep_at = now + _SWEEP
             storage.require_alive()
-            self._board.tick(now, int(time.time()))
+            self._board.tick(now, int(now + self._today_less_now))
             self._sweep(now)
         elif now >= self._board.next_tick:
-            self._board.tick(now, int(time.time()))
+            self._board.tick(now, int(now + self._today_less_now))
 
     def _drain_wake(self) -> None:
         with contextlib.suppress(BlockingIOError):

@@ -3,14 +3,14 @@
 import contextlib
 import resource
 import threading
-import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from e2echat.crypto.primitives import SystemRandomness
 from e2echat.crypto.relay_records import NO_CERTIFICATE
-from e2echat.errors import CryptoError, InvalidAddressError, MalformedError, StorageError
-from e2echat.relay.accounts import Accounts
-from e2echat.relay.database import Database
+from e2echat.errors import InvalidAddressError
+from e2echat.relay.asking import ask
 from e2echat.relay.datadir import DataDirectory
 from e2echat.relay.identity import RelayIdentity
 from e2echat.relay.limits import Limits
@@ -22,15 +22,16 @@ from e2echat.relay.listening import (
     listen,
     split_host_port,
 )
-from e2echat.relay.mailboxes.sqlite import SqliteMailboxes
+from e2echat.relay.local import SOCKET_FILE, OperatorSocket
+from e2echat.relay.opening import ADDRESS_FILE, open_board
+from e2echat.relay.operating import Reply, perform
 from e2echat.relay.reactor import Reactor
 from e2echat.relay.recorder import Recorder
 from e2echat.relay.storage import StorageThread
 from e2echat.relay.switchboard import Switchboard
 from e2echat.relay.tls import PlainWire, TlsWire, Wire, server_context
+from e2echat.relay.tokens import Registration
 from e2echat.wire.address import RelayAddress
-
-DATABASE_FILE = "relay.db"
 
 
 class Relay:
@@ -44,7 +45,7 @@ class Relay:
         *,
         public: str | None = None,
         tls: bool = True,
-        open_registration: bool = True,
+        registration: Registration = Registration.OPEN,
         record: Path | None = None,
         limits: Limits | None = None,
     ) -> None:
@@ -56,7 +57,7 @@ class Relay:
             port: 0 picks one.
             public: what the address is to say, ``HOST`` or ``HOST:PORT``.
             tls: may be false on loopback addresses only.
-            open_registration: whether new names can be claimed.
+            registration: who may claim a name.
             record: a file for everything that the relay sees.
             limits: other than the defaults.
         """
@@ -64,7 +65,7 @@ class Relay:
         self._listen_on = (host, port)
         self._public = public
         self._tls = tls
-        self._open_registration = open_registration
+        self._registration = registration
         self._record = record
         self._limits = limits or Limits()
         self._randomness = SystemRandomness()
@@ -102,8 +103,8 @@ class Relay:
         directory = DataDirectory.open(self._data)
         cleanup.callback(directory.close)
         identity = RelayIdentity.load_or_create(directory, self._randomness)
-        database = Database(directory.reserve(DATABASE_FILE))
-        cleanup.callback(database.close)
+        opened = open_board(directory, identity.key, self._limits, self._randomness, self._registration)
+        cleanup.callback(opened.database.close)
         recorder = Recorder(self._record) if self._record else None
         if recorder:
             cleanup.callback(recorder.close)
@@ -113,32 +114,26 @@ class Relay:
         if not self._tls and not is_loopback(host):
             raise InvalidAddressError("without TLS a relay listens on loopback addresses only")
         self._name(identity.key.public, host, port)
-        board = Switchboard(
-            identity.key,
-            self._limits,
-            self._randomness,
-            int(time.time()),
-            open_registration=self._open_registration,
-        )
-        mailboxes, accounts = SqliteMailboxes(database), Accounts(database)
-        try:
-            board.restore(accounts.all(), mailboxes.index())
-        except (MalformedError, CryptoError) as error:
-            raise StorageError("the relay's database is damaged, or another relay's") from error
-        reactor = self._reactor(board, identity, recorder)
+        name = str(self.address).encode()
+        if directory.read(ADDRESS_FILE) != name:
+            directory.write(ADDRESS_FILE, name)
+        reactor = self._reactor(opened.board, identity, recorder)
         _raise_descriptor_limit()
-        storage = StorageThread(mailboxes, accounts, reactor.report)
+        cleanup.callback(reactor.close)
+        operator = OperatorSocket(directory.path / SOCKET_FILE, self._answering(opened.board, reactor))
+        storage = StorageThread(opened.mailboxes, opened.accounts, reactor.report)
         acceptor = Acceptor(listener, reactor.wake)
         io = threading.Thread(target=self._run, args=(reactor, acceptor, storage), name="relay-io")
         # Undone from the last to the first: stop accepting, drain, end the storage, close all.
-        cleanup.callback(reactor.close)
         cleanup.callback(storage.stop)
         cleanup.callback(io.join)
         cleanup.callback(reactor.stop)
         cleanup.callback(acceptor.stop)
+        cleanup.callback(operator.stop)
         storage.start()
         io.start()
         acceptor.start()
+        operator.start()
 
     def _reactor(self, board: Switchboard, identity: RelayIdentity, recorder: Recorder | None) -> Reactor:
         if not self._tls:
@@ -149,6 +144,17 @@ class Relay:
             return TlsWire(context)
 
         return Reactor(board, self._limits, make_wire, identity.certificate_hash, recorder)
+
+    def _answering(self, board: Switchboard, reactor: Reactor) -> Callable[[Any], Reply]:
+        """What the operator's socket calls."""
+
+        def answer(request: Any) -> Reply:  # noqa: ANN401 - whatever JSON it is
+            def question(reply: Callable[[Reply], None]) -> None:
+                perform(board, self.address, request, reply)
+
+            return ask(reactor.post, question) or {"refused": "STOPPING"}
+
+        return answer
 
     def _run(self, reactor: Reactor, acceptor: Acceptor, storage: StorageThread) -> None:
         try:

@@ -15,12 +15,17 @@ from e2echat.relay.mailboxes.base import Mailboxes
 from e2echat.relay.work import (
     AppendSegment,
     DropSegment,
+    ForDirectory,
+    GiveBack,
     MarkSegment,
     ReadSegments,
+    RemoveAccount,
     Request,
     Result,
     SaveAccount,
+    SaveClock,
     SavePrekeys,
+    SaveToken,
     TakePrekey,
     Work,
 )
@@ -61,14 +66,29 @@ def _carry_out(request: Request, mailboxes: Mailboxes, accounts: Accounts) -> Re
             mailboxes.mark(request.number, request.done)
         case DropSegment():
             mailboxes.drop(request.number)
+        case GiveBack():
+            return mailboxes.give_back()
+        case ReadSegments():
+            raise TypeError("reads have no part in a transaction")
+        case _:
+            return _carry_out_for_directory(request, accounts)
+    return None
+
+
+def _carry_out_for_directory(request: ForDirectory, accounts: Accounts) -> Result:
+    match request:
         case SaveAccount():
             accounts.save(request)
+        case RemoveAccount():
+            accounts.remove(request)
         case SavePrekeys():
             accounts.publish(request)
         case TakePrekey():
             return accounts.take(request)
-        case ReadSegments():
-            raise TypeError("reads have no part in a transaction")
+        case SaveToken():
+            accounts.save_token(request)
+        case SaveClock():
+            accounts.save_clock(request.today)
     return None
 
 

@@ -12,12 +12,14 @@ from e2echat.crypto.keys import SigningKey
 from e2echat.crypto.primitives import Randomness
 from e2echat.crypto.relay_records import HelloRecord
 from e2echat.errors import MalformedError
+from e2echat.relay.admin import Admin
 from e2echat.relay.connection import Connection, Role
 from e2echat.relay.control import Control
 from e2echat.relay.delivery import Delivery
 from e2echat.relay.directory import Directory
 from e2echat.relay.limits import Limits
-from e2echat.relay.work import Account, SegmentRow, Work
+from e2echat.relay.tokens import Registration
+from e2echat.relay.work import Account, SaveToken, SegmentRow, Work
 from e2echat.wire import relay_messages
 from e2echat.wire.frames import (
     CHANNEL_OVERHEAD,
@@ -45,7 +47,7 @@ class Switchboard:
         randomness: Randomness,
         today: int,
         *,
-        open_registration: bool = True,
+        registration: Registration = Registration.OPEN,
     ) -> None:
         self._key = key
         self._limits = limits
@@ -53,11 +55,12 @@ class Switchboard:
         self._directory = Directory(
             key.public,
             randomness,
-            open_registration=open_registration,
+            registration=registration,
             most_one_time=limits.one_time_prekeys,
         )
         self._delivery = Delivery(limits, today)
         self._control = Control(limits, self._directory, self._delivery, randomness)
+        self.admin = Admin(self._directory, self._delivery)
         self._connections: dict[int, Connection] = {}
         self._dirty: dict[int, Connection] = {}
         self._next_number = 1
@@ -67,13 +70,21 @@ class Switchboard:
         self,
         accounts: Iterable[tuple[Account, bytes | None, Iterable[int]]],
         segments: Iterable[SegmentRow],
+        tombstones: Iterable[str] = (),
+        tokens: Iterable[SaveToken] = (),
     ) -> None:
         """Take in what the storage holds, once, before the first connection.
 
         Args:
             accounts: each with its signed prekey and the ids of its one-time prekeys.
             segments: by ascending number.
+            tombstones: names that were removed.
+            tokens: join tokens that are not used up.
         """
+        for name in tombstones:
+            self._directory.bury(name)
+        for token in tokens:
+            self._directory.tokens.put(token)
         known = [self._directory.restore(*account).account for account in accounts]
         self._delivery.restore(((account.mailbox, account.capability_hash) for account in known), segments)
 
@@ -176,7 +187,7 @@ class Switchboard:
             self._delivery.leave(mailbox)
 
     def tick(self, now: float, today: int) -> None:
-        """Do what is due: to be called by ``next_tick`` at the latest. ``today`` in unix seconds."""
+        """Do what is due: to be called by ``next_tick`` at the latest. ``today`` as ``today`` below."""
         self._delivery.today = today
         self._delivery.tick(now)
 
@@ -192,6 +203,12 @@ class Switchboard:
         if now >= self._expire_at:
             self._expire_at = now + limits.expiry_every
             self._delivery.expire()
+            self.admin.keep_house()
+
+    @property
+    def today(self) -> int:
+        """The relay's clock: unix seconds when the relay was made, and on from there while it runs."""
+        return self._delivery.today
 
     @property
     def next_tick(self) -> float:
@@ -220,3 +237,4 @@ class Switchboard:
     def drain(self) -> None:
         """The relay is about to stop: let what is only in memory go to the storage."""
         self._delivery.write_all()
+        self.admin.keep_house()

@@ -63,11 +63,45 @@ class ReadSegments:
 
 
 @dataclass(frozen=True, slots=True)
+class SaveToken:
+    """Keep what is left of a join token; nothing is kept of one that is used up."""
+
+    token_hash: bytes = field(repr=False)
+    uses: int
+    ends: int
+    """By the relay's clock."""
+
+
+@dataclass(frozen=True, slots=True)
 class SaveAccount:
-    """Keep an account, new or changed; ``new_device`` drops what the old device had published."""
+    """Keep an account, new or changed; ``new_device`` drops what the old device had published.
+
+    ``token`` is what is left of the one that it was claimed with.
+    """
 
     account: Account
     new_device: bool
+    token: SaveToken | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveAccount:
+    """Forget an account and its prekeys, and that its name was ever free."""
+
+    mailbox: bytes
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class SaveClock:
+    """Keep the relay's clock."""
+
+    today: int
+
+
+@dataclass(frozen=True, slots=True)
+class GiveBack:
+    """Give the file system some of the space that nothing occupies any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,11 +121,10 @@ class TakePrekey:
     prekey_id: int
 
 
-Request: TypeAlias = (
-    AppendSegment | MarkSegment | DropSegment | ReadSegments | SaveAccount | SavePrekeys | TakePrekey
-)
-Result: TypeAlias = "list[bytes] | bytes | None"
-"""Bodies for ``ReadSegments``, the record or None for ``TakePrekey``, else None."""
+ForDirectory: TypeAlias = SaveAccount | RemoveAccount | SavePrekeys | TakePrekey | SaveToken | SaveClock
+Request: TypeAlias = AppendSegment | MarkSegment | DropSegment | ReadSegments | GiveBack | ForDirectory
+Result: TypeAlias = "list[bytes] | bytes | bool | None"
+"""Bodies for ``ReadSegments``, the record or None for ``TakePrekey``, whether there is more for ``GiveBack``, else None."""
 
 
 @dataclass(slots=True)

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 import click
 import pytest
 
+from e2echat.client.account import Account
 from e2echat.client.events import Gap, KeyChanged, NewStranger, Restarted
 from e2echat.faces.cli.app import COMMANDS, app
 from e2echat.faces.exits import Exit
+from e2echat.relay.server import Relay
 
 if TYPE_CHECKING:
     from tests.faces.conftest import CommandLine
@@ -29,14 +31,28 @@ CHAPTERS = sections(PAGE, "##")
 DOCUMENTED = sections(CHAPTERS["Commands"], "###")
 
 
-def test_the_commands_are_those_documented() -> None:
-    assert set(DOCUMENTED) == set(COMMANDS)
-
-
-@pytest.mark.parametrize("name", COMMANDS)
-def test_the_options_are_those_documented(name: str) -> None:
-    command = app.get_command(click.Context(app), name)
+def found(name: str) -> click.Command:
+    """The command of that name, or the command of a command."""
+    command: click.Command | None = app
+    for word in name.split():
+        assert isinstance(command, click.Group)
+        command = command.get_command(click.Context(command), word)
     assert command
+    return command
+
+
+RELAY = found("relay")
+assert isinstance(RELAY, click.Group)
+NAMES = [*COMMANDS, *(f"relay {name}" for name in RELAY.commands)]
+
+
+def test_the_commands_are_those_documented() -> None:
+    assert set(DOCUMENTED) == set(NAMES)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_options_are_those_documented(name: str) -> None:
+    command = found(name)
     offered = {
         option
         for parameter in command.params
@@ -49,10 +65,9 @@ def test_the_options_are_those_documented(name: str) -> None:
     assert len(table) == len(offered)
 
 
-@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize("name", NAMES)
 def test_the_usage_names_required_arguments_as_such(name: str) -> None:
-    command = app.get_command(click.Context(app), name)
-    assert command
+    command = found(name)
     usage = DOCUMENTED[name].split("```")[1]
     for parameter in command.params:
         if parameter.name in ("home", "json"):
@@ -66,8 +81,20 @@ def test_the_exit_codes_are_those_documented() -> None:
     assert [int(code) for code in codes] == sorted(Exit)
 
 
+@pytest.fixture
+def relay_data(tmp_path: Path) -> str:
+    """The directory of a relay that has stopped, at which bob has a name."""
+    relay = Relay(tmp_path / "relay")
+    relay.start()
+    try:
+        Account.create(tmp_path / "bob", "bob", str(relay.address), None).close()
+    finally:
+        relay.stop()
+    return str(tmp_path / "relay")
+
+
 def test_the_objects_are_those_documented(
-    cli: "CommandLine", world: "World", number: str, person: Callable[..., Any]
+    cli: "CommandLine", world: "World", number: str, person: Callable[..., Any], relay_data: str
 ) -> None:
     rows = re.findall(r"^\| `(\w+)` \| (.+?) \| (.+) \|$", CHAPTERS["Objects"], flags=re.MULTILINE)
     documented = {
@@ -90,6 +117,9 @@ def test_the_objects_are_those_documented(
         ("verify", "bob", number),
         ("accept", "eve"),
         ("status",),
+        ("relay", "token", "--data", relay_data),
+        ("relay", "users", "--data", relay_data),
+        ("relay", "remove", "bob", "--data", relay_data),
     ):
         for line in cli(*arguments, "--json").lines:
             values = json.loads(line)

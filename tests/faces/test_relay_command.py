@@ -83,7 +83,7 @@ def test_public_is_printed_as_given(run: Run, public: str, place: str | None) ->
         (["--listen", "::1"], 2),
         (["--listen", "127.0.0.1:65536"], 2),
         (["--listen", "127.0.0.1:0", "--public", "a:b"], 2),
-        (["--registration", "token"], 2),
+        (["--registration", "somebody"], 2),
         (["--metrics", "127.0.0.1:1"], 2),
         (["--listen", "127.0.0.1:0", "--data", "/dev/null"], 1),
         (["--listen", "127.0.0.1:0", "--data", "/dev/null/below"], 1),
@@ -132,3 +132,48 @@ assert not loaded, loaded
     environment = {**os.environ, "HOME": str(tmp_path)}
     command = [sys.executable, "-c", code, str(tmp_path / "relay")]
     subprocess.run(command, check=True, env=environment, timeout=PATIENCE, capture_output=True)
+
+
+def test_a_running_relay_is_looked_after(run: Run, tmp_path: Path) -> None:
+    address = first_line(run("--listen", "127.0.0.1:0", "--registration", "token"))
+    join = ends(run("token", "--uses", "2"))[1].strip()
+    assert join.startswith(f"{address}/")
+    home = ["--home", str(tmp_path / "bob")]
+    init = [
+        sys.executable,
+        "-m",
+        "e2echat",
+        *home,
+        "init",
+        "bob",
+        "--relay",
+        join,
+        "--no-passphrase",
+        "--json",
+    ]
+    made = subprocess.run(init, check=True, timeout=PATIENCE, capture_output=True, text=True)
+    assert join.rpartition("/")[2] not in made.stdout + made.stderr
+    assert ends(run("users"))[1].split()[:2] == ["bob", "away"]
+    assert ends(run("remove", "bob"))[0] == 0
+    assert ends(run("users", "--data", str(tmp_path / "relay"))) == (0, "", "")
+    assert ends(run("remove", "bob"))[0] == 7
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["users"], 1),
+        (["remove", "bob"], 1),
+        (["remove", "b b"], 2),
+        (["remove"], 2),
+        (["token", "--uses", "0"], 2),
+        (["token", "--days", "0"], 2),
+        (["token"], 1),
+    ],
+)
+def test_looking_after_no_relay_is_said(run: Run, tmp_path: Path, arguments: list[str], code: int) -> None:
+    ended, out, err = ends(run(*arguments))
+    assert (ended, out) == (code, "")
+    assert err.startswith("e2echat: ")
+    assert "Traceback" not in err
+    assert not (tmp_path / "relay").exists()

@@ -15,6 +15,7 @@ from e2echat.relay.limits import Limits
 from e2echat.relay.mailboxes.sqlite import SqliteMailboxes
 from e2echat.relay.storage import carry_out
 from e2echat.relay.switchboard import Switchboard
+from e2echat.relay.tokens import Registration
 from e2echat.relay.work import ReadSegments
 from e2echat.wire import frames
 from e2echat.wire import relay_messages as messages
@@ -46,10 +47,10 @@ class Account:
         """The same account on a new device."""
         return replace(self, epoch=self.epoch + by, sign_in=SigningKey.generate(RANDOM))
 
-    def claim(self) -> messages.Claim:
+    def claim(self, token: bytes | None = None) -> messages.Claim:
         record = ClaimRecord.create(self.key, self.relay_key, self.name, self.epoch, self.sign_in.public)
         return messages.Claim(
-            1, self.identity.raw, self.device.raw, record.raw, H("capability", self.capability)
+            1, self.identity.raw, self.device.raw, record.raw, H("capability", self.capability), token
         )
 
     def authenticate(self, hello: HelloRecord) -> messages.Authenticate:
@@ -137,14 +138,18 @@ class World:
     """One relay."""
 
     def __init__(
-        self, limits: Limits | None = None, path: Path | None = None, *, open_registration: bool = True
+        self,
+        limits: Limits | None = None,
+        path: Path | None = None,
+        *,
+        registration: Registration = Registration.OPEN,
     ) -> None:
         self.limits = limits or Limits()
         self.path = path or Path(":memory:")
         self.now = 1_000.0
         self.today = EPOCH
         self.key = SigningKey.generate(RANDOM)
-        self.open_registration = open_registration
+        self.registration = registration
         self.mailboxes: dict[str, bytes] = {}
         self.storing = True
         """Whether the storage works at once; else only when told to."""
@@ -157,10 +162,9 @@ class World:
         self.database = Database(self.path)
         self.store = SqliteMailboxes(self.database)
         self.accounts = Accounts(self.database)
-        self.board = Switchboard(
-            self.key, self.limits, RANDOM, self.today, open_registration=self.open_registration
-        )
-        self.board.restore(self.accounts.all(), self.store.index())
+        self.board = Switchboard(self.key, self.limits, RANDOM, self.today, registration=self.registration)
+        accounts = self.accounts
+        self.board.restore(accounts.all(), self.store.index(), accounts.tombstones(), accounts.tokens())
         self.turn()
 
     def crash(self) -> None:

@@ -9,6 +9,7 @@ import pytest
 from e2echat.crypto.prekeys import PrekeyBundle, PrekeyKind
 from e2echat.crypto.primitives import H
 from e2echat.relay.limits import Limits
+from e2echat.relay.tokens import Registration
 from e2echat.wire import frames
 from e2echat.wire import relay_messages as messages
 from e2echat.wire.relay_messages import Refusal
@@ -63,7 +64,7 @@ def test_closed_registration_takes_no_new_name_but_keeps_the_old(
     path.touch()
     world = make_world(path=path)
     bob = world.account("bob")
-    world.open_registration = False
+    world.registration = Registration.CLOSED
     world.crash()
     world.connect().ask(bob.claim(), messages.Done)
     carol = relay_world.Account("carol", world.key.public)

@@ -28,6 +28,9 @@ class Mailboxes(Protocol):
     def read(self, number: int) -> bytes:
         """The body of a segment, as it was appended."""
 
+    def give_back(self) -> bool:
+        """Give some of the space that nothing occupies any more back, with the next ``commit``; whether there is more."""
+
     def commit(self) -> None:
         """Make durable what was asked for since the last commit."""
 

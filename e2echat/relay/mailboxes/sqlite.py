@@ -8,6 +8,10 @@ from e2echat.relay.work import SegmentRow
 
 _ROWS = 10_000
 """Of the index in memory at a time."""
+_PAGES = 1_024
+"""Of 4 KiB, given back at a time: a few milliseconds."""
+_SPARE = 4
+"""A file keeps one free page for so many in use, to be filled again."""
 
 
 class SqliteMailboxes:
@@ -48,6 +52,16 @@ class SqliteMailboxes:
             if isinstance(body, bytes):
                 return body
         raise StorageError("a stored segment is gone")
+
+    def give_back(self) -> bool:
+        """See ``Mailboxes``."""
+        ((pages,),) = self._database.rows("PRAGMA page_count")
+        ((free,),) = self._database.rows("PRAGMA freelist_count")
+        surplus = free - (pages - free) // _SPARE
+        if surplus <= _PAGES:
+            return False
+        self._database.change(f"PRAGMA incremental_vacuum({_PAGES})", ())
+        return True
 
     def commit(self) -> None:
         """See ``Mailboxes``."""

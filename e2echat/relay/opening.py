@@ -1,0 +1,64 @@
+"""From a data directory to a switchboard that knows what is in it."""
+
+import time
+from dataclasses import dataclass
+
+from e2echat.crypto.keys import SigningKey
+from e2echat.crypto.primitives import Randomness
+from e2echat.errors import CryptoError, MalformedError, StorageError
+from e2echat.relay.accounts import Accounts
+from e2echat.relay.database import Database
+from e2echat.relay.datadir import DataDirectory
+from e2echat.relay.limits import Limits
+from e2echat.relay.mailboxes.sqlite import SqliteMailboxes
+from e2echat.relay.storage import carry_out
+from e2echat.relay.switchboard import Switchboard
+from e2echat.relay.tokens import Registration
+
+DATABASE_FILE = "relay.db"
+ADDRESS_FILE = "address"
+"""What the relay called itself when it last started."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A switchboard, and where its work is carried out."""
+
+    board: Switchboard
+    database: Database
+    mailboxes: SqliteMailboxes
+    accounts: Accounts
+
+    def carry_out(self) -> None:
+        """Do all that the switchboard wants done, here and now: where no storage thread runs."""
+        while work := self.board.take_work():
+            carry_out(work, self.mailboxes, self.accounts)
+            self.board.finished(work, time.monotonic())
+
+
+def open_board(
+    directory: DataDirectory,
+    key: SigningKey,
+    limits: Limits,
+    randomness: Randomness,
+    registration: Registration,
+) -> Opened:
+    """Open the database in ``directory``, which must be held.
+
+    Raises:
+        StorageError: it cannot be used, or is another relay's.
+    """
+    database = Database(directory.reserve(DATABASE_FILE))
+    mailboxes, accounts = SqliteMailboxes(database), Accounts(database)
+    try:
+        # The relay's clock counts only while it runs: no jump of the machine's ever makes mail old.
+        today = accounts.clock() or int(time.time())
+        board = Switchboard(key, limits, randomness, today, registration=registration)
+        board.restore(accounts.all(), mailboxes.index(), accounts.tombstones(), accounts.tokens())
+    except (MalformedError, CryptoError) as error:
+        database.close()
+        raise StorageError("the relay's database is damaged, or another relay's") from error
+    except StorageError:
+        database.close()
+        raise
+    return Opened(board, database, mailboxes, accounts)
