@@ -232,6 +232,21 @@ def test_people_on_two_relays_talk(make_site: "Callable[[str], Site]") -> None:
     assert [contact.name for contact in alice.contacts()] == [f"bob@{there.address}"]
 
 
+def test_another_relay_in_the_place_of_ours_is_not_waited_for(site: "Site") -> None:
+    alice, bob = site.create("alice"), site.create("bob")
+    _meet(alice, bob)
+    alice.close()
+    site.stop()
+    (site.directory / "relay").rename(site.directory / "gone")
+    site.start()
+    again = site.open("alice")
+    message = again.send("bob", "to whom?")
+    with pytest.raises(WrongRelayError):
+        again.catch_up(PATIENCE)
+    with pytest.raises(WrongRelayError):
+        again.wait(message, MessageState.STORED, PATIENCE)
+
+
 def test_another_relays_wrong_key_does_not_disturb_ours(site: "Site") -> None:
     alice, bob = site.create("alice"), site.create("bob")
     where = site.address.partition("@")[2]

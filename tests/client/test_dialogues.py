@@ -233,8 +233,9 @@ def test_envelopes_before_that_are_refused(mailbox: MailboxDialogue) -> None:
 
 @pytest.mark.parametrize("tag", [Tag.ACCEPTED, Tag.REFUSED, Tag.ACKNOWLEDGE])
 def test_frames_of_the_other_kind_of_connection(signed_in: MailboxDialogue, tag: int) -> None:
-    with pytest.raises(MalformedError):
-        signed_in.frame(tag, bytes(12))
+    for size in (12, 40):
+        with pytest.raises(MalformedError):
+            signed_in.frame(tag, bytes(size))
 
 
 def test_acknowledgements_are_cumulative(signed_in: MailboxDialogue) -> None:

@@ -137,6 +137,18 @@ def test_what_a_changed_key_holds_wakes_nobody(world: World) -> None:
     assert due is None or due > world.now + 250
 
 
+def test_the_best_session_is_answered_then_newest_then_lowest(world: World) -> None:
+    alice, _ = world.introduce()
+    contact, sessions = alice.contact("bob"), alice.engine.outbox.sessions
+    (row,) = alice.records.sessions_of(contact.id)
+    for sid, newer, confirmed in ((1, 0, True), (2, 9, False), (3, 5, True), (4, 5, True)):
+        other = replace(row, sid=bytes([sid]) * 32, generation=row.generation + newer, confirmed=confirmed)
+        alice.records.sessions.save(other)
+    best = sessions.best(contact)
+    assert best is not None
+    assert best.sid == b"\3" * 32
+
+
 # --- submitting -----------------------------------------------------------------------------------------------------
 
 
