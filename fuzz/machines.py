@@ -22,6 +22,7 @@ from e2echat.wire import frames
 from e2echat.wire import relay_messages as relay
 from e2echat.wire.address import RelayAddress
 from e2echat.wire.frames import FIRST_CHANNEL, MAX_FRAME
+from e2echat.wire.records import lp
 from tests.helpers.relay_world import Account, Client, World
 
 RANDOMNESS = SystemRandomness()
@@ -124,20 +125,29 @@ def _bob() -> _Bob:
 
 
 @cache
-def _sealing() -> tuple[ExchangeKey, bytes, bytes, bytes]:
-    """E's secret, ct, h0 and Kseal towards Bob."""
+def _alice() -> OwnDevice:
+    account, key = SigningKey(bytes(31) + b"a"), ExchangeKey(bytes(31) + b"a")
+    identity = Identity.create(account, "alice")
+    return OwnDevice(identity, Device.create(account, identity, EPOCH, key.public), key)
+
+
+@cache
+def _sealing() -> tuple[bytes, bytes, bytes]:
+    """E, ct and Kseal towards Bob."""
     bob, e = _bob(), ExchangeKey(bytes(range(1, 33)))
     ss, ct = RANDOMNESS.encapsulate(bob.prekey.prekey.kem)
     h0 = Preamble(1, None, e.public, ct, b"").h0(bob.own.identity, bob.own.device, bob.prekey.prekey, None)
     dh3 = X(e.secret, bob.prekey.prekey.dh)
-    return e, ct, h0, hkdf(dh3 + bytes(32) + ss, "seal", h0, length=32)
+    return e.public, ct, hkdf(dh3 + bytes(32) + ss, "seal", h0, length=32)
 
 
 def first_message(data: bytes) -> None:
     """Anybody can make a seal: whatever is in it, a first message without the right body is refused."""
-    e, ct, _, kseal = _sealing()
-    padded = (data[: SEAL_SIZE - 1] + b"\x80").ljust(SEAL_SIZE, b"\0")
-    preamble = Preamble(1, None, e.public, ct, box(kseal, padded, RANDOMNESS)).to_bytes()
+    e, ct, kseal = _sealing()
+    alice = _alice()
+    begun = lp(alice.identity.raw, alice.device.raw) + data
+    padded = (begun[: SEAL_SIZE - 1] + b"\x80").ljust(SEAL_SIZE, b"\0")
+    preamble = Preamble(1, None, e, ct, box(kseal, padded, RANDOMNESS)).to_bytes()
     outside = bytes([1, 1]) + preamble
     filler = pad(b"", ENVELOPE_FLOOR)
     Session.accept(_bob().own, _bob(), outside + filler, now=EPOCH)

@@ -1,50 +1,36 @@
-"""Every hostile input of ``corpus/`` to every parser of outside bytes: a value, or an error of ours."""
+"""Every hostile input of ``corpus/`` to every target of ``fuzz/``: a value, or an error of ours."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from e2echat.crypto.keys import Device, Identity
-from e2echat.crypto.prekeys import Prekey, PrekeyBundle, PrekeyKind
-from e2echat.crypto.relay_records import AuthRecord, ClaimRecord, HelloRecord
-from e2echat.errors import RemoteError
-from e2echat.wire import codec, frames, records, relay_messages
-from e2echat.wire.frames import FrameDecoder
+from fuzz import corpus
+from fuzz.targets import TARGETS, try_one
 
 CORPUS = sorted((Path(__file__).parent / "corpus").glob("*.hex"))
-PARSERS: dict[str, Callable[[bytes, Identity, Device], object]] = {
-    "frames": lambda raw, *_: list(FrameDecoder().feed(raw)),
-    "count": lambda raw, *_: frames.parse_count(raw),
-    "channel count": lambda raw, *_: frames.parse_channel_count(raw),
-    "refusal": lambda raw, *_: frames.parse_refusal(raw),
-    "envelope": lambda raw, *_: frames.parse_envelope(raw),
-    "codec": lambda raw, *_: codec.decode(raw),
-    "relay message": lambda raw, *_: relay_messages.decode(raw),
-    "fields": lambda raw, *_: records.unlp(raw, 3),
-    "identity": lambda raw, *_: Identity.parse(raw),
-    "device": lambda raw, identity, _: Device.parse(raw, identity),
-    "prekey": lambda raw, identity, device: Prekey.parse(raw, identity, device, PrekeyKind.SIGNED),
-    "bundle": lambda raw, *_: PrekeyBundle.parse(raw, raw, raw, raw, 0),
-    "hello": lambda raw, *_: HelloRecord.parse(raw, bytes(32), bytes(32)),
-    "claim": lambda raw, identity, _: ClaimRecord.parse(raw, identity, bytes(32)),
-    "auth": lambda raw, *_: AuthRecord.parse(raw),
-}
 
 
 def test_there_is_a_corpus() -> None:
     assert CORPUS
+    assert {path.stem for path in corpus.KEPT.glob("*.hex")} == set(TARGETS)
 
 
 @pytest.mark.parametrize("path", CORPUS, ids=lambda path: path.stem)
-@pytest.mark.parametrize("parse", PARSERS.values(), ids=PARSERS)
-def test_replay(
-    path: Path, parse: Callable[[bytes, Identity, Device], object], identity: Identity, device: Device
-) -> None:
+@pytest.mark.parametrize("name", TARGETS)
+def test_replay(path: Path, name: str) -> None:
     title, *lines = path.read_text(encoding="ascii").splitlines()
     assert title.startswith("# ")
-    raw = bytes.fromhex("".join(lines))
-    try:
-        parse(raw, identity, device)
-    except RemoteError:
-        return
+    try_one(name, bytes.fromhex("".join(lines)))
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_what_fuzzing_found(name: str) -> None:
+    for data in corpus.load(name):
+        try_one(name, data)
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_what_is_valid_somewhere(name: str) -> None:
+    """The bytes of all vectors, a sixth of them a target: the machines take a few milliseconds each."""
+    for data in list(corpus.vectors())[list(TARGETS).index(name) % 6 :: 6]:
+        try_one(name, data)
