@@ -88,6 +88,17 @@ def test_a_length_out_of_bounds_is_refused_before_any_derivation(
     two.refuses(1, forged)
 
 
+@pytest.mark.parametrize("length", [0, 1, MAX_MISSING + 3])
+def test_a_chain_does_not_end_before_what_has_arrived_nor_far_behind_it(two: "Two", length: int) -> None:
+    two.say(0)
+    two.say(0)
+    chain = two.sides[1].receiving
+    assert chain is not None
+    assert chain.retire(2, two.now).skipped == {}
+    with pytest.raises(DecryptionError):
+        chain.retire(length, two.now)
+
+
 def test_all_that_is_missing_of_a_chain_counts(two: "Two") -> None:
     sealed = [two.send(0) for _ in range(MAX_MISSING + 4)]
     two.receive(1, sealed[MAX_MISSING - 1])
