@@ -99,6 +99,13 @@ class Account:
         """Let acknowledgements and receipts reach the relay for a bounded time; then let go of the profile."""
         if self._closed:
             return
+        try:
+            self._flush()
+        finally:
+            self._stop(FLUSH)
+            self._holding.release()
+
+    def _flush(self) -> None:
         sending = str(self._own.address)
         if self._runtime.started and not self._down(sending):
             self._runtime.step(self._engine.hurry)
@@ -106,8 +113,6 @@ class Account:
             self._runtime.wait(
                 lambda: True if self._down(sending) or not self._engine.unsent else None, FLUSH
             )
-        self._stop(FLUSH)
-        self._holding.release()
 
     def _stop(self, flush: float) -> None:
         self._closed = True

@@ -8,7 +8,6 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from contextlib import suppress
 from typing import TypeVar
 
 from e2echat.client.effects import Drop, Effect, Send, Tell, Up, Want
@@ -21,6 +20,11 @@ from e2echat.wire.address import RelayAddress
 
 MAX_EVENTS = 4096
 """Events kept for a face that does not look; messages themselves are in the history, unshown."""
+
+MAX_LINKS = 16
+"""Connections kept to relays; a contact says where his is, and may say so again and again."""
+BREATH = 1.0
+"""Seconds before the clock's next step after one that failed."""
 
 Result = TypeVar("Result")
 
@@ -70,18 +74,29 @@ class Runtime:
         """
         with self._changed:
             self.engine.begin(unix_milliseconds())
+            sound = False
             try:
                 with self.records.transaction():
-                    result = action()
+                    try:
+                        result = action()
+                    except E2EChatError as error:
+                        # A refusal comes before anything is sealed or queued; a failing disk comes anywhere.
+                        sound = not isinstance(error, StorageError)
+                        raise
                     effects = self.engine.finish()
-            except StorageError:
-                self.engine.abandon()
-                failure = E2EChatError("the profile's disk failed")
-                self._carry_out([Drop(name, failure) for name in self._links])
-                raise
-            self._carry_out(effects)
-            self._changed.notify_all()
+                self._carry_out(effects)
+                sound = True
+            finally:
+                if not sound:
+                    self._start_over()
+                self._changed.notify_all()
             return result
+
+    def _start_over(self) -> None:
+        """The engine may be ahead of the records, whatever interrupted it: nothing that it queued may leave."""
+        self.engine.abandon()
+        failure = StorageError("a step could not be completed")
+        self._carry_out([Drop(name, failure) for name in self._links])
 
     def look(self, question: Callable[[], Result]) -> Result:
         """Ask the records or the engine something, between steps."""
@@ -140,9 +155,18 @@ class Runtime:
 
     def _reported(self, action: Callable[[], None]) -> None:
         """A step that no caller waits for: a failing disk is kept as the reason for being disconnected."""
-        with suppress(StorageError), self._changed:
-            if not self._closed:
-                self.step(action)
+        try:
+            with self._changed:
+                if not self._closed:
+                    self.step(action)
+        except StorageError as error:
+            self.failures[MAILBOX] = error
+        except Exception as error:  # noqa: BLE001 - a bug is reported, and must not silence the link for good
+            threading.excepthook(
+                threading.ExceptHookArgs(
+                    (type(error), error, error.__traceback__, threading.current_thread())
+                )
+            )
 
     def _carry_out(self, effects: list[Effect]) -> None:
         for effect in effects:
@@ -157,7 +181,7 @@ class Runtime:
                 case Up(name):
                     self.failures.pop(name, None)
                 case Want(address):
-                    if self.started and address not in self._links:
+                    if self.started and address not in self._links and len(self._links) < MAX_LINKS:
                         self._connect(address, RelayAddress.parse(address))
                 case Tell(event):
                     self._tell(event)
@@ -177,9 +201,19 @@ class Runtime:
         """Wake the engine when something is due."""
         with self._changed:
             while not self._closed:
-                due = self.engine.next_due()
-                left = None if due is None else (due - unix_milliseconds()) / 1000
+                left = self._time_left()
                 if left is None or left > 0:
                     self._changed.wait(left)
-                else:
-                    self._reported(self.engine.tick)
+                    continue
+                before = self.failures.get(MAILBOX)
+                self._reported(self.engine.tick)
+                if self.failures.get(MAILBOX) is not before:
+                    self._changed.wait(BREATH)
+
+    def _time_left(self) -> float | None:
+        try:
+            due = self.engine.next_due()
+        except StorageError as error:
+            self.failures[MAILBOX] = error
+            return BREATH
+        return None if due is None else (due - unix_milliseconds()) / 1000

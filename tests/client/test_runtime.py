@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from e2echat.client.account import Account
+from e2echat.client.effects import Want
 from e2echat.client.events import Event, MessageArrived, MessageState, Problem
-from e2echat.client.runtime import MAX_EVENTS
+from e2echat.client.runtime import MAX_EVENTS, MAX_LINKS
 from e2echat.errors import LocalError, StorageError
 from e2echat.store.database import Database
 
@@ -120,3 +121,53 @@ def test_events_that_nobody_takes_are_bounded(people: tuple[Account, Account]) -
     for _ in range(MAX_EVENTS + 10):
         alice._runtime._tell(MessageArrived(alice.history("bob")[0]))
     assert len(alice._runtime._events) == MAX_EVENTS
+
+
+def test_what_an_interrupted_step_sealed_never_leaves(
+    people: tuple[Account, Account], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl+C between sealing and commit: the next text gets the same number and key, and must be the one that arrives."""
+    alice, bob = people
+    finish = alice._engine.finish
+
+    def interrupted() -> object:
+        finish()
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(alice._engine, "finish", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            alice.send("bob", "never kept")
+    kept = alice.send("bob", "kept")
+    assert alice.wait(kept, MessageState.DELIVERED, PATIENCE) is MessageState.DELIVERED
+    assert [message.text for message in bob.unshown()] == ["hello", "kept"]
+
+
+def test_a_bug_in_a_step_is_reported_and_the_links_go_on(
+    people: tuple[Account, Account], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alice, bob = people
+    reported = threading.Event()
+    take = bob._engine.link_frames
+
+    def buggy(link: str, frames: Any) -> None:
+        if reported.is_set():
+            take(link, frames)
+        else:
+            raise ZeroDivisionError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading, "excepthook", lambda _: reported.set())
+        patch.setattr(bob._engine, "link_frames", buggy)
+        message = alice.send("bob", "still there?")
+        assert alice.wait(message, MessageState.DELIVERED, PATIENCE) is MessageState.DELIVERED
+    assert reported.is_set()
+
+
+def test_links_are_few_whatever_is_wanted(people: tuple[Account, Account]) -> None:
+    alice, _ = people
+    runtime = alice._runtime
+    pin = str(alice.address).removeprefix("relay://").partition("@")[0]
+    with runtime._changed:
+        runtime._carry_out([Want(f"relay://{pin}@localhost:{port}") for port in range(1, 60)])
+    assert len(runtime._links) == MAX_LINKS
