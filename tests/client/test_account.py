@@ -345,6 +345,7 @@ def test_a_number_verifies_whose_it_is(site: "Site") -> None:
     number = bob.safety("alice").number
     with pytest.raises(KeyChangedError):
         alice.verify("bob", "1" * 60)
+    assert alice.contacts() == []
     assert not alice.safety("bob").verified
     alice.verify("bob", " ".join(number[place : place + 5] for place in range(0, 60, 5)))
     assert alice.safety("bob").verified
