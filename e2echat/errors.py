@@ -26,6 +26,10 @@ class InvalidPassphraseError(LocalError):
     """A passphrase has 1 to 1,024 bytes of text."""
 
 
+class InvalidConfigurationError(LocalError):
+    """The relay's configuration has a mistake; see docs/cli.md for what it may say."""
+
+
 class NoProfileError(LocalError):
     """There is no account here yet; make one with: e2echat init NAME --relay ADDRESS."""
 

@@ -5,9 +5,11 @@ from heapq import heappop, heappush
 from typing import TYPE_CHECKING
 
 from e2echat.crypto.relay_records import HelloRecord
+from e2echat.relay.counters import Counters
 from e2echat.relay.knocks import Knock
 from e2echat.relay.limits import Limits, TokenBucket
 from e2echat.wire import frames
+from e2echat.wire.relay_messages import Refusal
 
 if TYPE_CHECKING:
     from e2echat.relay.mailbox import Mailbox
@@ -34,6 +36,7 @@ class Connection:
         "busy",
         "channels",
         "closing",
+        "counters",
         "frame_since",
         "heard",
         "hello",
@@ -49,9 +52,16 @@ class Connection:
     )
 
     def __init__(
-        self, number: int, hello: HelloRecord, limits: Limits, now: float, dirty: "dict[int, Connection]"
+        self,
+        number: int,
+        hello: HelloRecord,
+        limits: Limits,
+        now: float,
+        dirty: "dict[int, Connection]",
+        counters: Counters,
     ) -> None:
         self.number = number
+        self.counters = counters
         self._dirty = dirty
         self.hello: HelloRecord | None = hello
         """Until it is answered: a nonce is good once."""
@@ -139,12 +149,16 @@ class Channel:
 
     def refuse(self, index: int, reason: int) -> None:
         """Submission ``index``, not the next to be settled perhaps, was not kept."""
-        self.connection.send(frames.refused(self.tag, index, reason))
+        self._say_refused(index, reason)
         heappush(self._skips, index)
         self.settle(0)
 
     def refuse_next(self, count: int, reason: int) -> None:
         """The next ``count`` submissions to be settled were not kept."""
         for _ in range(count):
-            self.connection.send(frames.refused(self.tag, self.settled, reason))
+            self._say_refused(self.settled, reason)
             self.settle(1)
+
+    def _say_refused(self, index: int, reason: int) -> None:
+        self.connection.counters.refused(Refusal(reason).name.lower())
+        self.connection.send(frames.refused(self.tag, index, reason))

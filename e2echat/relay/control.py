@@ -180,6 +180,7 @@ class Control:
 
 
 def _refuse(connection: Connection, request: int, reason: Refusal) -> None:
+    connection.counters.refused(reason.name.lower())
     connection.send(messages.encode(messages.Refused(request, int(reason))))
 
 

@@ -11,8 +11,9 @@ from functools import partial
 
 from e2echat.errors import MalformedError
 from e2echat.relay.connection import Channel, Connection
+from e2echat.relay.counters import Counters
 from e2echat.relay.limits import Limits
-from e2echat.relay.mailbox import Mailbox, Repeat, Run, Segment, frame_ends
+from e2echat.relay.mailbox import Mailbox, Repeat, Run, Segment, behind, frame_ends, id_of
 from e2echat.relay.work import (
     AppendSegment,
     DropSegment,
@@ -23,15 +24,15 @@ from e2echat.relay.work import (
     Work,
     ignore,
 )
-from e2echat.wire.frames import ENVELOPE_ID_SIZE, SIZE_AND_TAG
 from e2echat.wire.relay_messages import Refusal
 
 
 class Delivery:
     """All mailboxes. ``now`` is in seconds of a clock that does not jump, ``today`` in unix seconds."""
 
-    def __init__(self, limits: Limits, today: int) -> None:
+    def __init__(self, limits: Limits, today: int, counters: Counters) -> None:
         self._limits = limits
+        self._counters = counters
         self.today = today
         """Kept up by the switchboard's tick."""
         self.mailboxes: dict[bytes, Mailbox] = {}
@@ -72,6 +73,7 @@ class Delivery:
             channel.connection.close()
             return
         channel.connection.unsettled += count
+        self._counters.envelopes_in += count
         if not channel.repeat and channel.knock is None and self._give_live(channel, data, count, now):
             channel.submitted += count
             return
@@ -83,7 +85,7 @@ class Delivery:
             channel.submitted += 1
             if channel.knock is not None and not channel.knock.take(len(one)):
                 channel.refuse(index, Refusal.LIMIT)
-            elif channel.repeat and mailbox.holds(identifier := _id_of(one)):
+            elif channel.repeat and mailbox.holds(identifier := id_of(one)):
                 mailbox.settle_behind(Repeat(channel, index, identifier, mailbox.repeats))
             elif not self._give_live(channel, one, 1, now):
                 self._keep(channel, one, index)
@@ -106,6 +108,7 @@ class Delivery:
         mailbox.live.append(Run(channel, count, data, now))
         mailbox.window += len(data)
         mailbox.outstanding += count
+        self._counters.envelopes_out += count
         owner.send(data)
         return True
 
@@ -134,7 +137,7 @@ class Delivery:
             mailbox.segments.append(segment)
             if not given:
                 mailbox.ungiven.append(segment)
-        segment.ids += _id_of(frame)
+        segment.ids += id_of(frame)
         segment.body.append(frame)
         segment.count += 1
         segment.size += len(frame)
@@ -237,7 +240,8 @@ class Delivery:
         segment.given = True
         mailbox.window += segment.size
         mailbox.outstanding += segment.count - segment.done
-        owner.send(_behind(body, segment.done))
+        self._counters.envelopes_out += segment.count - segment.done
+        owner.send(behind(body, segment.done))
 
     def _load(self, mailbox: Mailbox, owner: Connection) -> None:
         """Fetch as many of the next segments as fit into the owner's window."""
@@ -285,6 +289,7 @@ class Delivery:
         """A segment is durable, or the storage did not take it."""
         self.unwritten -= segment.size
         if not work.failed:
+            self._counters.envelopes_stored += segment.count
             segment.durable, segment.body = True, []
             segment.settle()
             self._forget(segment)
@@ -331,18 +336,3 @@ class Delivery:
                 mailbox.count -= segment.count - segment.done
                 mailbox.size -= segment.size
                 self.work.append(Work(DropSegment(segment.number), self._dropped))
-
-
-def _id_of(frame: bytes) -> bytes:
-    """The envelope id in a channel's frame."""
-    return frame[SIZE_AND_TAG.size : SIZE_AND_TAG.size + ENVELOPE_ID_SIZE]
-
-
-def _behind(data: bytes, count: int) -> bytes:
-    """The whole frames in ``data`` behind the first ``count``."""
-    if not count:
-        return data
-    start = 0
-    for _, end in zip(range(count), frame_ends(data), strict=False):
-        start = end
-    return data[start:]

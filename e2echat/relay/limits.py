@@ -1,69 +1,81 @@
 """Every limit of the relay, named, and the bucket that rates are held to. docs/spec/relay.md, "Limits"."""
 
 from dataclasses import dataclass
+from typing import Annotated
 
 KIB = 1024
 MIB = 1024 * KIB
+GIB = 1024 * MIB
 DAY = 86_400
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
-    """Settings with safe defaults. Times in seconds, sizes in bytes."""
+class Within:
+    """What may be configured: no less and no more than works at all."""
 
-    connections: int = 12_000
+    least: float
+    most: float
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Settings with safe defaults. Times in seconds, sizes in bytes. That of a frame is the protocol's, and fixed."""
+
+    connections: Annotated[int, Within(1, 1_000_000)] = 12_000
     """In all: about 220 MiB of memory when all are idle under TLS."""
-    connections_per_address: int = 64
+    connections_per_address: Annotated[int, Within(1, 1_000_000)] = 64
     """A household behind one address has two a person; loopback (proxies, onion services) is exempt."""
-    handshake: float = 10.0
+    handshake: Annotated[float, Within(1, 600)] = 10.0
     """From the connection to the end of the TLS handshake."""
-    hello_life: float = 30.0
+    hello_life: Annotated[float, Within(5, 600)] = 30.0
     """How long a hello may be answered with a signature."""
-    frame: float = 15.0
+    frame: Annotated[float, Within(1, 600)] = 15.0
     """From a frame's first byte to its last, and how long a blocked reader is waited for."""
-    idle: float = 90.0
+    idle: Annotated[float, Within(30, 86_400)] = 90.0
     """Without a byte from the client, which is to send a ping well before."""
-    linger: float = 2.0
+    linger: Annotated[float, Within(0, 60)] = 2.0
     """After our last byte, so that the client reads it before the connection is torn down."""
-    drain: float = 5.0
+    drain: Annotated[float, Within(0, 600)] = 5.0
     """For what is under way when the relay is told to stop."""
 
-    mailbox_envelopes: int = 1_000
+    mailbox_envelopes: Annotated[int, Within(1, 1_000_000)] = 1_000
     """A month of a lively conversation; a full mailbox refuses and never evicts."""
-    mailbox_bytes: int = 16 * MIB
-    retention: int = 30 * DAY
+    mailbox_bytes: Annotated[int, Within(128 * KIB, 64 * GIB)] = 16 * MIB
+    retention: Annotated[int, Within(DAY, 3_660 * DAY)] = 30 * DAY
     """How long an envelope waits for its recipient."""
-    expiry_every: float = 3_600.0
+    expiry_every: Annotated[float, Within(60, DAY)] = 3_600.0
     """Between two looks at what has waited too long."""
-    window_bytes: int = 1 * MIB
+    window_bytes: Annotated[int, Within(128 * KIB, GIB)] = 1 * MIB
     """Delivered and not acknowledged, a connection: bounds what is unsent as well, which is never acknowledged."""
-    window_envelopes: int = 4_096
-    write_after: float = 0.05
+    window_envelopes: Annotated[int, Within(1, 1_000_000)] = 4_096
+    write_after: Annotated[float, Within(0.001, 10)] = 0.05
     """What an online recipient acknowledges sooner is never written; clients acknowledge within 0.02."""
-    segment_bytes: int = 64 * KIB
+    segment_bytes: Annotated[int, Within(KIB, 16 * MIB)] = 64 * KIB
     """What is written as one row, unless a single frame is larger."""
 
-    unsettled: int = 2_048
+    unsettled: Annotated[int, Within(1, 1_000_000)] = 2_048
     """Submitted on one connection and not settled; past it the relay stops reading from it for a while."""
-    unwritten: int = 64 * MIB
+    unwritten: Annotated[int, Within(MIB, 64 * GIB)] = 64 * MIB
     """On the way to the disk in all; past it the relay stops reading from every sending connection for a while."""
-    backlog: int = 256 * KIB
+    backlog: Annotated[int, Within(KIB, GIB)] = 256 * KIB
     """Unsent answers on one connection; past it the relay stops reading from it for a while."""
+    unsent: Annotated[int, Within(2 * MIB, 64 * GIB)] = 256 * MIB
+    """On all connections together; past it those that have taken nothing for longest are cut."""
 
-    channels: int = 4_096
+    channels: Annotated[int, Within(1, 1_000_000)] = 4_096
     """Open on one connection: more than one has contacts."""
-    request_burst: int = 1_000
+    request_burst: Annotated[int, Within(1, 1_000_000)] = 1_000
     """Control requests on one connection at once: the channels to a big address book after a reconnect."""
-    request_rate: float = 50.0
+    request_rate: Annotated[float, Within(0.1, 1_000_000)] = 50.0
     """And a second from then on."""
-    one_time_prekeys: int = 100
+    one_time_prekeys: Annotated[int, Within(1, 10_000)] = 100
     """An account; 1.4 KiB each."""
 
-    knock_envelopes: int = 100
+    knock_envelopes: Annotated[int, Within(1, 1_000_000)] = 100
     """That a stranger may send on one knock token."""
-    knock_bytes: int = 1 * MIB
-    knock_life: float = 7.0 * DAY
-    knocks: int = 50_000
+    knock_bytes: Annotated[int, Within(128 * KIB, GIB)] = 1 * MIB
+    knock_life: Annotated[float, Within(60, 366 * DAY)] = 7.0 * DAY
+    knocks: Annotated[int, Within(1, 10_000_000)] = 50_000
     """Live tokens in all; the oldest goes first."""
 
 

@@ -234,6 +234,21 @@ def ids_of(data: bytes) -> bytes:
     return bytes(ids)
 
 
+def id_of(frame: bytes) -> bytes:
+    """The envelope id in a channel's frame."""
+    return frame[SIZE_AND_TAG.size : SIZE_AND_TAG.size + ENVELOPE_ID_SIZE]
+
+
+def behind(data: bytes, count: int) -> bytes:
+    """The whole frames in ``data`` behind the first ``count``."""
+    if not count:
+        return data
+    start = 0
+    for _, end in zip(range(count), frame_ends(data), strict=False):
+        start = end
+    return data[start:]
+
+
 def _find(ids: bytes | bytearray, envelope_id: bytes, first: int) -> bool:
     position = ids.find(envelope_id, first * ENVELOPE_ID_SIZE)
     while position > 0 and position % ENVELOPE_ID_SIZE:

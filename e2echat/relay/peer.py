@@ -3,6 +3,7 @@
 import socket
 
 from e2echat.relay.connection import Connection
+from e2echat.relay.counters import Counters
 from e2echat.relay.tls import Wire
 
 
@@ -10,10 +11,25 @@ class Peer:
     """A client's socket. ``connection`` is there once the transport is ready."""
 
     __slots__ = (
-        "blocked_since", "connection", "events", "host", "lingers_until", "opened_at", "socket", "unsent", "wire",
+        "_counted",
+        "_counters",
+        "blocked_since",
+        "connection",
+        "events",
+        "host",
+        "lingers_until",
+        "opened_at",
+        "socket",
+        "unsent",
+        "wire",
     )  # fmt: skip
 
-    def __init__(self, connected: socket.socket, host: str, wire: Wire, now: float) -> None:
+    def __init__(
+        self, connected: socket.socket, host: str, wire: Wire, now: float, counters: Counters
+    ) -> None:
+        self._counters = counters
+        self._counted = 0
+        """How much of ``unsent`` is counted."""
         self.socket = connected
         self.host = host
         self.wire = wire
@@ -56,10 +72,20 @@ class Peer:
 
     def _send(self, data: bytes | bytearray) -> int:
         try:
-            return self.socket.send(data)
+            sent = self.socket.send(data)
         except BlockingIOError:
             return 0
+        self._counters.bytes_out += sent
+        return sent
+
+    def close(self) -> None:
+        """Close the socket; what is unsent never will be."""
+        self.unsent.clear()
+        self._report()
+        self.socket.close()
 
     def _report(self) -> None:
+        self._counters.bytes_unsent += len(self.unsent) - self._counted
+        self._counted = len(self.unsent)
         if self.connection is not None:
             self.connection.backlog = len(self.unsent)

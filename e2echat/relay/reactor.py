@@ -1,6 +1,7 @@
 """The I/O thread: owns every socket and the switchboard, and never blocks on anything but its selector."""
 
 import contextlib
+import logging
 import selectors
 import socket
 import time
@@ -18,6 +19,7 @@ from e2echat.relay.switchboard import Switchboard
 from e2echat.relay.tls import Wire
 from e2echat.relay.work import Work
 
+_log = logging.getLogger(__name__)
 _BUFFER = 256 * 1024
 _SWEEP = 1.0
 """Seconds between two looks at who is slow or silent."""
@@ -86,13 +88,29 @@ class Reactor:
         while not self._stopping:
             self._turn(acceptor, storage)
         self._draining = True
+        begun = time.monotonic()
         self._board.drain()
         for peer in self._peers:
             self._watch(peer)
-        until = time.monotonic() + self._limits.drain
         self._turn(acceptor, storage)
-        while (self._storing or any(peer.unsent for peer in self._peers)) and time.monotonic() < until:
+        while self._unfinished() and time.monotonic() < begun + self._limits.drain:
             self._turn(acceptor, storage)
+        fields = {
+            "connections": len(self._peers),
+            "unsent_bytes": self._board.counters.bytes_unsent,
+            "unwritten_bytes": self._board.gauges()["unwritten_bytes"],
+            "seconds": round(time.monotonic() - begun, 3),
+        }
+        if self._unfinished():
+            _log.warning(
+                "stopped before all was settled: its senders will send it again", extra={"fields": fields}
+            )
+        else:
+            _log.info("drained", extra={"fields": fields})
+
+    def _unfinished(self) -> bool:
+        """Whether something is still on its way to the disk, or the answer to it on its way out."""
+        return self._storing or self._board.counters.bytes_unsent > 0
 
     def close(self) -> None:
         """Close every socket. ``run`` must have ended."""
@@ -122,6 +140,7 @@ class Reactor:
             self._posted.popleft()()
         self._do_what_is_due(now, storage)
         self._write_dirty(now)
+        self._bound_unsent()
         if not self._storing and (work := self._board.take_work()):
             self._storing = True
             storage.submit(work)
@@ -155,9 +174,11 @@ class Reactor:
             accepted.close()
             return
         if len(self._peers) >= self._limits.connections or not self._addresses.add(host):
+            self._board.counters.connections_refused += 1
             accepted.close()
             return
-        peer = Peer(accepted, host, self._make_wire(), now)
+        self._board.counters.connections += 1
+        peer = Peer(accepted, host, self._make_wire(), now, self._board.counters)
         self._peers.add(peer)
         self._open_if_ready(peer, now)
         self._watch(peer)
@@ -195,6 +216,7 @@ class Reactor:
         if not size:
             self._drop(peer)
             return
+        self._board.counters.bytes_in += size
         if peer.lingers_until is not None:
             return
         try:
@@ -226,6 +248,18 @@ class Reactor:
                     self._write(peer, connection, data, now)
                 except OSError:
                     self._drop(peer)
+
+    def _bound_unsent(self) -> None:
+        """Too much is unsent in all: cut those that have taken nothing for longest. What they miss stays stored."""
+        counters, most = self._board.counters, self._limits.unsent
+        if counters.bytes_unsent <= most:
+            return
+        waiting = [peer for peer in self._peers if peer.unsent]
+        for peer in sorted(waiting, key=lambda peer: peer.blocked_since or 0.0):
+            if counters.bytes_unsent <= most:
+                break
+            counters.cut += 1
+            self._drop(peer)
 
     def _write(self, peer: Peer, connection: Connection, data: bytes, now: float) -> None:
         if data:
@@ -268,8 +302,10 @@ class Reactor:
         self._board.sweep(now)
         limits = self._limits
         for peer in list(self._peers):
+            blocked = peer.blocked_since is not None and now - peer.blocked_since > limits.frame
+            self._board.counters.cut += blocked
             if (
-                (peer.blocked_since is not None and now - peer.blocked_since > limits.frame)
+                blocked
                 or (peer.lingers_until is not None and now > peer.lingers_until)
                 or (not peer.wire.ready and now - peer.opened_at > limits.handshake)
             ):
@@ -293,4 +329,4 @@ class Reactor:
         if peer.events:
             self._selector.unregister(peer.socket)
             peer.events = 0
-        peer.socket.close()
+        peer.close()

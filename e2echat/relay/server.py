@@ -1,7 +1,9 @@
 """A whole relay in this process: an acceptor, an I/O thread and a storage thread around the switchboard."""
 
 import contextlib
+import logging
 import resource
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -23,6 +25,7 @@ from e2echat.relay.listening import (
     split_host_port,
 )
 from e2echat.relay.local import SOCKET_FILE, OperatorSocket
+from e2echat.relay.metrics import MetricsServer
 from e2echat.relay.opening import ADDRESS_FILE, open_board
 from e2echat.relay.operating import Reply, perform
 from e2echat.relay.reactor import Reactor
@@ -33,11 +36,15 @@ from e2echat.relay.tls import PlainWire, TlsWire, Wire, server_context
 from e2echat.relay.tokens import Registration
 from e2echat.wire.address import RelayAddress
 
+_log = logging.getLogger(__name__)
+_SPARE_DESCRIPTORS = 64
+"""For the database, other listeners, and connections that are on their way in."""
+
 
 class Relay:
     """One relay. ``start`` once, ``stop`` once."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each is a choice of its own, by name
         self,
         data: Path,
         host: str = "127.0.0.1",
@@ -48,6 +55,7 @@ class Relay:
         registration: Registration = Registration.OPEN,
         record: Path | None = None,
         limits: Limits | None = None,
+        metrics: tuple[str, int] | None = None,
     ) -> None:
         """Nothing happens before ``start``.
 
@@ -60,6 +68,7 @@ class Relay:
             registration: who may claim a name.
             record: a file for everything that the relay sees.
             limits: other than the defaults.
+            metrics: host and port to serve metrics and health on, over plain HTTP.
         """
         self._data = data
         self._listen_on = (host, port)
@@ -68,6 +77,9 @@ class Relay:
         self._registration = registration
         self._record = record
         self._limits = limits or Limits()
+        self._metrics = metrics
+        self.metrics_port = 0
+        """Where metrics are served, after ``start``."""
         self._randomness = SystemRandomness()
         self._cleanup = contextlib.ExitStack()
         self._ended = threading.Event()
@@ -118,10 +130,17 @@ class Relay:
         if directory.read(ADDRESS_FILE) != name:
             directory.write(ADDRESS_FILE, name)
         reactor = self._reactor(opened.board, identity, recorder)
-        _raise_descriptor_limit()
+        descriptors = _raise_descriptor_limit()
+        if descriptors < self._limits.connections + _SPARE_DESCRIPTORS:
+            _log.warning(
+                "fewer file descriptors than connections: the last ones will wait",
+                extra={"fields": {"descriptors": descriptors, "connections": self._limits.connections}},
+            )
         cleanup.callback(reactor.close)
         operator = OperatorSocket(directory.path / SOCKET_FILE, self._answering(opened.board, reactor))
-        storage = StorageThread(opened.mailboxes, opened.accounts, reactor.report)
+        metrics = self._metrics_server(opened.board, reactor, cleanup) if self._metrics else None
+        counters = opened.board.counters
+        storage = StorageThread(opened.mailboxes, opened.accounts, reactor.report, counters)
         acceptor = Acceptor(listener, reactor.wake)
         io = threading.Thread(target=self._run, args=(reactor, acceptor, storage), name="relay-io")
         # Undone from the last to the first: stop accepting, drain, end the storage, close all.
@@ -134,6 +153,9 @@ class Relay:
         io.start()
         acceptor.start()
         operator.start()
+        if metrics:
+            cleanup.callback(metrics.stop)
+            metrics.start()
 
     def _reactor(self, board: Switchboard, identity: RelayIdentity, recorder: Recorder | None) -> Reactor:
         if not self._tls:
@@ -144,6 +166,26 @@ class Relay:
             return TlsWire(context)
 
         return Reactor(board, self._limits, make_wire, identity.certificate_hash, recorder)
+
+    def _metrics_server(
+        self, board: Switchboard, reactor: Reactor, cleanup: contextlib.ExitStack
+    ) -> MetricsServer:
+        def measured(answer: Callable[[str], None]) -> None:
+            answer(board.counters.exposition(board.gauges()))
+
+        def metrics() -> tuple[bool, str]:
+            text = ask(reactor.post, measured)
+            return text is not None, text or "no answer in time\n"
+
+        def health() -> tuple[bool, str]:
+            durable = ask(reactor.post, board.admin.save_clock)
+            words = {True: "ok", False: "the disk takes nothing", None: "no answer in time"}
+            return durable is True, f"{words[durable]}\n"
+
+        listener = listen(*(self._metrics or ("", 0)))
+        cleanup.callback(listener.close)
+        self.metrics_port = listener.getsockname()[1]
+        return MetricsServer(listener, {"/metrics": metrics, "/healthz": health})
 
     def _answering(self, board: Switchboard, reactor: Reactor) -> Callable[[Any], Reply]:
         """What the operator's socket calls."""
@@ -184,8 +226,10 @@ class Relay:
         self._cleanup.close()
 
 
-def _raise_descriptor_limit() -> None:
-    """Every connection is a descriptor, and the soft limit is often 1,024."""
+def _raise_descriptor_limit() -> int:
+    """Every connection is a descriptor, and the soft limit is often 1,024; gives what it is now."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     with contextlib.suppress(ValueError, OSError):
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return soft if soft != resource.RLIM_INFINITY else sys.maxsize

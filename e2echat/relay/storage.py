@@ -7,10 +7,12 @@ that transactions grow with the load and no timer is needed.
 import logging
 import queue
 import threading
+import time
 from collections.abc import Callable, Sequence
 
 from e2echat.errors import StorageError
 from e2echat.relay.accounts import Accounts
+from e2echat.relay.counters import Counters
 from e2echat.relay.mailboxes.base import Mailboxes
 from e2echat.relay.work import (
     AppendSegment,
@@ -96,9 +98,14 @@ class StorageThread:
     """Runs ``carry_out`` on a thread of its own."""
 
     def __init__(
-        self, mailboxes: Mailboxes, accounts: Accounts, report: Callable[[Sequence[Work]], None]
+        self,
+        mailboxes: Mailboxes,
+        accounts: Accounts,
+        report: Callable[[Sequence[Work]], None],
+        counters: Counters,
     ) -> None:
         """``report`` is called on the storage thread with each batch that is through."""
+        self._counters = counters
         self._mailboxes = mailboxes
         self._accounts = accounts
         self._report = report
@@ -129,5 +136,8 @@ class StorageThread:
 
     def _run(self) -> None:
         while (work := self._batches.get()) is not None:
+            begun = time.monotonic()
             carry_out(work, self._mailboxes, self._accounts)
+            failed = any(item.failed for item in work)
+            self._counters.committed(time.monotonic() - begun, failed=failed)
             self._report(work)

@@ -15,6 +15,7 @@ from e2echat.errors import MalformedError
 from e2echat.relay.admin import Admin
 from e2echat.relay.connection import Connection, Role
 from e2echat.relay.control import Control
+from e2echat.relay.counters import Counters
 from e2echat.relay.delivery import Delivery
 from e2echat.relay.directory import Directory
 from e2echat.relay.limits import Limits
@@ -58,7 +59,8 @@ class Switchboard:
             registration=registration,
             most_one_time=limits.one_time_prekeys,
         )
-        self._delivery = Delivery(limits, today)
+        self.counters = Counters()
+        self._delivery = Delivery(limits, today, self.counters)
         self._control = Control(limits, self._directory, self._delivery, randomness)
         self.admin = Admin(self._directory, self._delivery)
         self._connections: dict[int, Connection] = {}
@@ -92,7 +94,7 @@ class Switchboard:
         """A connection has come about: greet it. ``certificate_hash`` is 32 bytes, zeros without TLS."""
         nonce = self._randomness.octets(32)
         hello = HelloRecord.create(self._key, nonce, certificate_hash, relay_messages.PROTOCOL_VERSION)
-        connection = Connection(self._next_number, hello, self._limits, now, self._dirty)
+        connection = Connection(self._next_number, hello, self._limits, now, self._dirty, self.counters)
         self._next_number += 1
         self._connections[connection.number] = connection
         connection.send(relay_messages.encode(relay_messages.Hello(hello.raw)))
@@ -214,6 +216,19 @@ class Switchboard:
     def next_tick(self) -> float:
         """When ``tick`` is needed next."""
         return self._delivery.next_tick
+
+    def gauges(self) -> dict[str, int]:
+        """What is so at this moment, for ``Counters.exposition``."""
+        mailboxes = self._delivery.mailboxes.values()
+        return {
+            "connections": len(self._connections),
+            "accounts": len(mailboxes),
+            "accounts_connected": sum(mailbox.owner is not None for mailbox in mailboxes),
+            "waiting_envelopes": sum(mailbox.count for mailbox in mailboxes),
+            "waiting_bytes": sum(mailbox.size for mailbox in mailboxes),
+            "unwritten_bytes": self._delivery.unwritten,
+            "unsent_bytes": self.counters.bytes_unsent,
+        }
 
     def may_read(self, connection: Connection) -> bool:
         """Whether to read from a connection now: what it has under way is bounded."""

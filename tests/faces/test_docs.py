@@ -4,16 +4,20 @@ import json
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args, get_type_hints
 
 import click
 import pytest
 
 from e2echat.client.account import Account
 from e2echat.client.events import Gap, KeyChanged, NewStranger, Restarted
+from e2echat.crypto.keys import SigningKey
+from e2echat.crypto.primitives import SystemRandomness
 from e2echat.faces.cli.app import COMMANDS, app
 from e2echat.faces.exits import Exit
+from e2echat.relay.limits import Limits
 from e2echat.relay.server import Relay
+from e2echat.relay.switchboard import Switchboard
 
 if TYPE_CHECKING:
     from tests.faces.conftest import CommandLine
@@ -59,7 +63,7 @@ def test_the_options_are_those_documented(name: str) -> None:
         if isinstance(parameter, click.Option)
         for option in parameter.opts
     } - {"--home", "--json"}
-    table = re.findall(r"^\| `(--[a-z-]+)", DOCUMENTED[name], flags=re.MULTILINE)
+    table = re.findall(r"^\| `(--[a-z-]+)", DOCUMENTED[name].partition("####")[0], flags=re.MULTILINE)
     usage = re.findall(r"--[a-z-]+", DOCUMENTED[name].split("```")[1])
     assert set(table) == set(usage) == offered
     assert len(table) == len(offered)
@@ -74,6 +78,28 @@ def test_the_usage_names_required_arguments_as_such(name: str) -> None:
             continue
         shown = parameter.opts[0] if isinstance(parameter, click.Option) else str(parameter.name).upper()
         assert (f"[{shown}" in usage) != parameter.required
+
+
+def test_the_limits_of_a_relay_are_those_documented() -> None:
+    rows = re.findall(
+        r"^\| `([a-z_]+)` \| (\S+) \| (\S+) to (\S+) \|$", DOCUMENTED["relay"], flags=re.MULTILINE
+    )
+    documented = {name: tuple(map(float, values)) for name, *values in rows}
+    hints = get_type_hints(Limits, include_extras=True)
+    bounds = {name: get_args(hint)[1] for name, hint in hints.items()}
+    assert documented == {
+        name: (getattr(Limits(), name), within.least, within.most) for name, within in bounds.items()
+    }
+
+
+def test_the_metrics_of_a_relay_are_those_documented() -> None:
+    board = Switchboard(SigningKey.generate(SystemRandomness()), Limits(), SystemRandomness(), 0)
+    said = set(
+        re.findall(r"^# TYPE e2echat_relay_(\w+) ", board.counters.exposition(board.gauges()), re.MULTILINE)
+    )
+    chapter = DOCUMENTED["relay"].partition("#### What a relay says of itself")[2]
+    documented = set(re.findall(r"`([a-z_]+)`", chapter)) - {"drained", "kind", "e2echat_relay_"}
+    assert {name.removesuffix("_total") for name in said} == documented
 
 
 def test_the_exit_codes_are_those_documented() -> None:

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -84,7 +85,12 @@ def test_public_is_printed_as_given(run: Run, public: str, place: str | None) ->
         (["--listen", "127.0.0.1:65536"], 2),
         (["--listen", "127.0.0.1:0", "--public", "a:b"], 2),
         (["--registration", "somebody"], 2),
-        (["--metrics", "127.0.0.1:1"], 2),
+        (["--metrics", "::1"], 2),
+        (["--listen", "127.0.0.1:0", "--metrics", "192.0.2.1:1"], 1),
+        (["--config", "/dev/null/relay.toml"], 2),
+        (["--limit", "frame=0"], 2),
+        (["--limit", "frame"], 2),
+        (["--log-level", "loud"], 2),
         (["--listen", "127.0.0.1:0", "--data", "/dev/null"], 1),
         (["--listen", "127.0.0.1:0", "--data", "/dev/null/below"], 1),
         (["--listen", "127.0.0.1:0", "--record", "/dev/null/below"], 1),
@@ -177,3 +183,36 @@ def test_looking_after_no_relay_is_said(run: Run, tmp_path: Path, arguments: lis
     assert err.startswith("e2echat: ")
     assert "Traceback" not in err
     assert not (tmp_path / "relay").exists()
+
+
+def test_the_configuration_is_shown_and_nothing_is_made(run: Run, tmp_path: Path) -> None:
+    config = tmp_path / "ours.toml"
+    config.write_text("[limits]\nframe = 20\n")
+    code, out, err = ends(run("--show-config", "--config", str(config), "--limit", "idle=60"))
+    assert (code, err) == (0, "")
+    assert tomllib.loads(out)["limits"]["frame"] == 20
+    assert "frame = 20.0  # ours.toml, line 2" in out.splitlines()
+    assert "idle = 60.0  # command line" in out.splitlines()
+    assert not (tmp_path / "relay").exists()
+
+
+def test_the_file_in_the_data_directory_counts(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "relay").mkdir()
+    (tmp_path / "relay" / "relay.toml").write_text(
+        'listen = "127.0.0.1:0"\npublic = "chat.example:9"\nlog_level = "info"\n'
+    )
+    process = run()
+    assert first_line(process).endswith("@chat.example:9")
+    process.terminate()
+    code, out, err = ends(process)
+    assert (code, out) == (0, "")
+    assert 'event="drained"' in err
+
+
+@pytest.mark.parametrize("text", ["[limits]\nframe = 0\n", "[limits]\nframes = 1\n", "listen = 7\n", "x"])
+def test_a_mistake_in_the_file_is_said(run: Run, tmp_path: Path, text: str) -> None:
+    (tmp_path / "relay").mkdir()
+    (tmp_path / "relay" / "relay.toml").write_text(text)
+    code, out, err = ends(run())
+    assert (code, out) == (2, "")
+    assert "relay.toml, line " in err

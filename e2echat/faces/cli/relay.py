@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from e2echat.faces.cli.options import common, words
+from e2echat.faces.cli.relay_care import default_data, remove, token, users
 from e2echat.faces.cli.session import Session
 
 if TYPE_CHECKING:
+    from e2echat.relay.config import Configuration
     from e2echat.relay.server import Relay
 
 _WATCH = 1.0
@@ -20,12 +21,7 @@ _WATCH = 1.0
 
 @click.group(invoke_without_command=True, subcommand_metavar="[users | token | remove NAME]")
 @click.option(
-    "--listen",
-    "listen_on",
-    default="0.0.0.0:7443",
-    show_default=True,
-    metavar="HOST:PORT",
-    help="Where to listen; port 0 picks one.",
+    "--listen", metavar="HOST:PORT", help="Where to listen; port 0 picks one.  [default: 0.0.0.0:7443]"
 )
 @click.option("--public", metavar="HOST[:PORT]", help="What the printed address says, if it is another.")
 @click.option(
@@ -39,9 +35,10 @@ _WATCH = 1.0
 @click.option(
     "--registration",
     type=click.Choice(["open", "token", "closed"]),
-    default="open",
-    show_default=True,
-    help="Who may claim a name: anybody, who has a token (see relay token), or nobody.",
+    help="Who may claim a name: anybody, who has a token (see relay token), or nobody.  [default: open]",
+)
+@click.option(
+    "--metrics", metavar="HOST:PORT", help="Serve /metrics for Prometheus, and /healthz, over plain HTTP."
 )
 @click.option(
     "--record",
@@ -49,16 +46,36 @@ _WATCH = 1.0
     metavar="FILE",
     help="Write down everything that the relay sees, as JSON lines.",
 )
+@click.option(
+    "--log-level",
+    type=click.Choice(["debug", "info", "warning", "error"]),
+    help="The least that is worth a line on standard error.  [default: warning]",
+)
+@click.option(
+    "--limit", "limits", multiple=True, metavar="NAME=VALUE", help="Set a limit; see --show-config."
+)
+@click.option(
+    "--config",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Settings, as TOML.  [default: relay.toml in the data directory]",
+)
+@click.option("--show-config", is_flag=True, help="Print all settings, and where each is from, then end.")
 @click.pass_context
-def relay(
+def relay(  # noqa: PLR0913 - the command's options
     context: click.Context,
-    listen_on: str,
+    *,
+    listen: str | None,
     public: str | None,
     data: Path | None,
-    *,
-    no_tls: bool,
-    registration: str,
+    registration: str | None,
+    metrics: str | None,
     record: Path | None,
+    log_level: str | None,
+    limits: tuple[str, ...],
+    config: Path | None,
+    no_tls: bool,
+    show_config: bool,
 ) -> None:
     """Run a relay: it passes sealed envelopes on, and keeps them for who is away.
 
@@ -68,105 +85,59 @@ def relay(
     """
     if context.invoked_subcommand is not None:
         return
+    from e2echat.relay.config import CONFIG_FILE, Configuration  # noqa: PLC0415 - --help needs none of it
+
+    session = context.ensure_object(Session)
+    data = data or default_data()
+    settings = Configuration.load(
+        config or data / CONFIG_FILE,
+        must_exist=config is not None,
+        flags={
+            "listen": listen,
+            "public": public,
+            "tls": False if no_tls else None,
+            "registration": registration,
+            "metrics": metrics,
+            "log_level": log_level,
+        },
+        limits=limits,
+    )
+    if show_config:
+        for line in settings.toml():
+            session.out.line(line)
+        return
+    _run(_relay(data, settings, record), settings, session)
+
+
+for command in (users, token, remove):
+    relay.add_command(command)
+
+
+def _relay(data: Path, settings: "Configuration", record: Path | None) -> "Relay":
     from e2echat.relay.listening import split_host_port  # noqa: PLC0415 - --help needs none of it
     from e2echat.relay.server import Relay  # noqa: PLC0415 - as above
     from e2echat.relay.tokens import Registration  # noqa: PLC0415 - as above
 
-    host, port = split_host_port(listen_on)
-    server = Relay(
-        data or _default_data(),
+    host, port = split_host_port(str(settings.values["listen"]))
+    metrics = settings.text("metrics")
+    return Relay(
+        data,
         host,
         port,
-        public=public,
-        tls=not no_tls,
-        registration=Registration(registration),
+        public=settings.text("public"),
+        tls=bool(settings.values["tls"]),
+        registration=Registration(str(settings.values["registration"])),
         record=record,
-    )
-    _run(server, context.ensure_object(Session))
-
-
-_data = click.option(
-    "--data",
-    type=click.Path(path_type=Path),
-    metavar="DIR",
-    help="The relay's data directory; may stand before the command as well.",
-)
-
-
-def _directory(context: click.Context, data: Path | None) -> Path:
-    """The data directory of a command, given behind it, before it, or not at all."""
-    before = context.parent.params.get("data") if context.parent else None
-    return data or before or _default_data()
-
-
-@relay.command()
-@_data
-@common()
-@click.pass_context
-def users(context: click.Context, data: Path | None) -> None:
-    """List who has a name at the relay, and how much waits for whom."""
-    from e2echat.relay import operating  # noqa: PLC0415 - --help needs none of it
-
-    out = context.ensure_object(Session).out
-    for user in operating.users(_directory(context, data)):
-        here = "connected" if user["connected"] else "away"
-        out.result({"type": "user", **user}, f"{user['name']:<32}  {here:<9}  {user['waiting']:>5} waiting")
-
-
-@relay.command()
-@click.argument("name", callback=words)
-@_data
-@common()
-@click.pass_context
-def remove(context: click.Context, name: str, data: Path | None) -> None:
-    """Remove NAME with all that waits for it. The name is never given out again."""
-    from e2echat.relay import operating  # noqa: PLC0415 - --help needs none of it
-
-    removed = operating.remove(_directory(context, data), name)
-    context.ensure_object(Session).out.result({"type": "removed", "name": removed}, f"{removed} is removed.")
-
-
-@relay.command()
-@click.option(
-    "--uses",
-    type=click.IntRange(1, 10_000),
-    default=1,
-    show_default=True,
-    metavar="N",
-    help="Names it is good for.",
-)
-@click.option(
-    "--days",
-    type=click.IntRange(1, 3_660),
-    default=7,
-    show_default=True,
-    metavar="N",
-    help="Days it is good for.",
-)
-@_data
-@common()
-@click.pass_context
-def token(context: click.Context, uses: int, days: int, data: Path | None) -> None:
-    """Print an address to join with, for a relay with --registration token.
-
-    Whoever has it may claim a name: send it as you would a key.
-    """
-    from e2echat.relay import operating  # noqa: PLC0415 - --help needs none of it
-
-    address = operating.make_token(_directory(context, data), uses, days)
-    context.ensure_object(Session).out.result(
-        {"type": "join_address", "address": address, "uses": uses, "days": days}, address
+        limits=settings.limits(),
+        metrics=split_host_port(metrics) if metrics else None,
     )
 
 
-def _default_data() -> Path:
-    from platformdirs import user_data_path  # noqa: PLC0415 - only for who does not say where
-
-    return user_data_path("e2echat-relay", appauthor=False)
-
-
-def _run(server: "Relay", session: Session) -> None:
+def _run(server: "Relay", settings: "Configuration", session: Session) -> None:
     """Serve until a signal."""
+    from e2echat.relay.logs import log_to_stderr, stop_logging  # noqa: PLC0415 - --help needs none of it
+
+    log = log_to_stderr(str(settings.values["log_level"]))
     told, tell = os.pipe()
     os.set_blocking(tell, False)
     former = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
@@ -188,6 +159,7 @@ def _run(server: "Relay", session: Session) -> None:
         finally:
             server.stop()
     finally:
+        stop_logging(log)
         signal.set_wakeup_fd(woken)
         for number, handler in former.items():
             signal.signal(number, handler)
