@@ -308,7 +308,8 @@ def _messages() -> Iterator[Vector]:
     publish: Vector = {"kind": "publish", "request": 1, "signed": None}
     messages: dict[str, Vector] = {
         "an unknown kind": good | {"kind": "opens"},
-        "a kind that is no text": good | {"kind": 1},
+        "a kind that is a number": good | {"kind": 1},
+        "a kind that is a list": good | {"kind": []},
         "a field missing": missing,
         "an unknown field": good | {"more": None},
         "a number above 2^32-1": good | {"request": 2**32},
@@ -328,6 +329,7 @@ def _messages() -> Iterator[Vector]:
     text, receipt = found["text"], found["receipt"]
     for what, values in {
         "an unknown kind": text | {"kind": "picture"},
+        "a kind that is a list": text | {"kind": []},
         "no kind": {key: value for key, value in text.items() if key != "kind"},
         "a field missing": {key: value for key, value in text.items() if key != "seq"},
         "an unknown field": text | {"bold": True},
