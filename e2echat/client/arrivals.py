@@ -89,8 +89,9 @@ class Arrivals:
 
     def owe_receipt(self, contact: ContactRow) -> None:
         """Send a receipt soon; strangers get none."""
-        if contact.standing == "contact" and contact.receipt_due is None:
-            self.peers.save(replace(contact, receipt_due=self.context.now + RECEIPT_DELAY))
+        due = self.context.now + RECEIPT_DELAY
+        if contact.standing == "contact" and (contact.receipt_due is None or contact.receipt_due > due):
+            self.peers.save(replace(contact, receipt_due=due))
 
     def _take_receipt(self, contact: ContactRow, receipt: Receipt) -> None:
         records = self.context.records

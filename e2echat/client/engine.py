@@ -143,14 +143,23 @@ class Engine:
             self.outbox.renumber(contact)
         self.outbox.tell_route(self.context.records.contact(contact.id))
 
-    def verify_if(self, contact: int, number: str) -> None:
-        """The person compared ``number``: mark the keys last seen verified if it is still theirs."""
+    def verify_if(self, contact: int, number: str) -> bool:
+        """The person compared ``number``: verified are the keys last seen if it is theirs, else those in force.
+
+        Returns:
+            False when it is neither's.
+        """
         row = self.context.records.contact(contact)
-        identity = Identity.parse(row.changed_identity or row.identity)
-        if safety_number(self.context.own.identity, identity) == number:
+        own = self.context.own.identity
+        if safety_number(own, Identity.parse(row.changed_identity or row.identity)) == number:
             self.accept(row)
-            row = self.context.records.contact(contact)
-            self.peers.save(replace(row, verified_at=self.context.now, verified_by="number"))
+        elif safety_number(own, self.peers.identity(row)) == number:
+            self.peers.dismiss_change(row)
+        else:
+            return False
+        row = self.context.records.contact(contact)
+        self.peers.save(replace(row, verified_at=self.context.now, verified_by="number"))
+        return True
 
     def mark_shown(self, message: int) -> None:
         """A message was shown to the person."""
@@ -311,6 +320,8 @@ class Engine:
             if not self.outbox.submit(contact, dialogue) or contact_id in self.inbox.doubted:
                 self.inbox.doubted.discard(contact_id)
                 self._fetch(link, contact.name, prekeys=False)
+        for contact in self.inbox.doubted_strangers():
+            self._fetch(context.own.relay_of(contact), contact.name, prekeys=False)
         for (link, name), prekeys in self.inquiries.wanted.items():
             dialogue = self._ready(link)
             if dialogue is not None:

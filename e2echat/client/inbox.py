@@ -48,6 +48,11 @@ class Inbox:
         if contact.standing != "blocked":
             self.arrivals.take(contact, session, opened)
 
+    def doubted_strangers(self) -> list[ContactRow]:
+        """Strangers whose name somebody else wrote under, too: nobody has said yet whose it is."""
+        contacts = [self.context.records.contact(contact) for contact in self.doubted]
+        return [row for row in contacts if row.standing == "stranger" and not row.vouched]
+
     def _open(self, envelope: bytes) -> tuple[ContactRow, Session, Opened]:
         records = self.context.records
         init = init_hash(envelope)
@@ -74,6 +79,8 @@ class Inbox:
         """An envelope of a known session opened."""
         self.sessions.store(row, session)
         contact = self.context.records.contact(row.contact)
+        if contact.attempts:
+            contact = self.peers.save(replace(contact, attempts=0))
         if opened.chain >= 1 and session.peer_device.raw == contact.device:
             contact = self.peers.proceed(contact, session)
         return contact

@@ -25,7 +25,9 @@ class Inquiries:
     def fetch(self, dialogue: SendingDialogue, link: str, name: str, now: int, *, prekeys: bool) -> None:
         """Ask on our own account, but not the same again and again."""
         question = (link, name, prekeys)
-        if now >= self._asked.get(question, 0) + ASK_AGAIN:
+        asked = self._asked.get(question)
+        # A time from the future was told by a clock that has been set right since.
+        if asked is None or not asked <= now < asked + ASK_AGAIN:
             self._asked[question] = now
             dialogue.fetch(name, prekeys=prekeys)
 

@@ -85,7 +85,8 @@ class Outbox:
     def _number(self, contact_id: int, build: Callable[[bytes, int, bytes], Numbered]) -> MessageRow:
         records = self.context.records
         contact = records.contact(contact_id)
-        payload = build(self.context.randomness.octets(16), contact.sequence + 1, contact.previous_hash)
+        numbering = records.numbering(contact.id, self.peers.device(contact).hash)
+        payload = build(self.context.randomness.octets(16), numbering.sequence + 1, numbering.previous_hash)
         plaintext = payloads.encode(payload)
         row = MessageRow(
             id=0,
@@ -100,25 +101,27 @@ class Outbox:
             state="queued",
             payload=plaintext,
             verified=contact.verified_at is not None and not contact.key_changed,
-            device_hash=self.peers.device(contact).hash,
+            device_hash=numbering.device_hash,
         )
-        self.peers.save(replace(contact, sequence=payload.seq, previous_hash=payload_hash(plaintext)))
+        records.numberings.save(
+            replace(numbering, sequence=payload.seq, previous_hash=payload_hash(plaintext))
+        )
         return replace(row, id=records.messages.save(row))
 
     def renumber(self, contact: ContactRow) -> None:
-        """The peer has another device: what it has not confirmed becomes a stream of its own, under the same ids."""
+        """The peer has another device: what is unconfirmed goes on where that device was left, under the same ids."""
         records = self.context.records
-        device_hash = self.peers.device(contact).hash
-        seq, previous = 0, payloads.NO_PREVIOUS
+        line = records.numbering(contact.id, self.peers.device(contact).hash)
         for row in records.unsettled_messages(contact.id):
             payload = payloads.decode(row.payload or b"")
             if isinstance(payload, Numbered):
-                seq += 1
-                payload = replace(payload, seq=seq, prev=previous)
+                payload = replace(payload, seq=line.sequence + 1, prev=line.previous_hash)
                 plaintext = payloads.encode(payload)
-                previous = payload_hash(plaintext)
-                records.messages.save(replace(row, seq=seq, payload=plaintext, device_hash=device_hash))
-        self.peers.save(replace(contact, sequence=seq, previous_hash=previous))
+                line = replace(line, sequence=payload.seq, previous_hash=payload_hash(plaintext))
+                records.messages.save(
+                    replace(row, seq=payload.seq, payload=plaintext, device_hash=line.device_hash)
+                )
+        records.numberings.save(line)
 
     # --- sealing ---------------------------------------------------------------------------------------------
 
@@ -144,14 +147,16 @@ class Outbox:
 
     def _seal_for(self, contact: ContactRow, row: SessionRow, *, with_receipt: bool) -> None:
         session = self.sessions.read(row)
+        current = session.ca == contact.authenticator
         for message in self.context.records.unsealed_messages(contact.id):
             if message.payload is not None:
                 session = self._enclose(contact, session, message.payload, message.id)
         if with_receipt:
             contact = self.peers.save(replace(contact, receipt_due=None))
+            self.context.records.drop_waiting_signals(contact.id)
             session = self._enclose(contact, session, payloads.encode(self._receipt(contact)), None)
         self.sessions.store(row, session)
-        if session.confirmed:
+        if current:
             # What we answer a key of the peer's with makes a new authenticator, which the peer expects from then on.
             self.peers.proceed(contact, session)
 
@@ -196,16 +201,18 @@ class Outbox:
             KeyChangedError: it has an outdated device certificate.
         """
         identity = Identity.parse(answer.identity)
-        if self.peers.meet(contact, identity, Device.parse(answer.device, identity)):
+        device = Device.parse(answer.device, identity)
+        contact = self.peers.supplant(contact, identity, device)
+        if self.peers.meet(contact, identity, device):
             contact = self._knock(contact, answer)
             if answer.signed is None:
                 return
-            if self.sessions.unanswered(contact):
+            again = self.sessions.unanswered(contact)
+            if again or self.sessions.best(contact) is None:
+                self.sessions.initiate(contact, answer, answer.signed)
+            if again:
                 # Under the same message ids, so that whoever could read the first ones sees none twice.
                 self.context.records.unseal(contact.id)
-            elif self.sessions.best(contact) is not None:
-                return
-            self.sessions.initiate(contact, answer, answer.signed)
 
     def _knock(self, contact: ContactRow, answer: Bundle) -> ContactRow:
         """Use the bundle's knock token where nothing better is known."""

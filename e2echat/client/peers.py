@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 
 from e2echat.client.context import Context
-from e2echat.client.events import KeyChanged, NewStranger
+from e2echat.client.events import KeyChanged, NewStranger, Problem
 from e2echat.crypto.keys import Device, Identity
 from e2echat.crypto.session import ReplyRoute, Session
 from e2echat.errors import HandshakeError, KeyChangedError
@@ -64,6 +64,38 @@ class Peers:
             self.context.tell(KeyChanged(self.context.peer_name(row), row.verified_at is not None))
         return False
 
+    def supplant(self, row: ContactRow, identity: Identity, device: Device) -> ContactRow:
+        """A stranger's name turns out to be somebody else's: from now on the contact is its owner.
+
+        Only as long as nobody but he himself said whose name it is: what a person has accepted, only a person changes.
+        """
+        if (
+            row.standing != "stranger"
+            or row.vouched
+            or identity.raw == row.identity
+            or identity.name != row.name
+        ):
+            return row
+        self.context.records.sessions.delete("WHERE contact = ?", row.id)
+        self.context.tell(
+            Problem(f"what came as {self.context.peer_name(row)} so far was not from the owner of that name")
+        )
+        return self.save(
+            replace(
+                row,
+                identity=identity.raw,
+                device=device.raw,
+                mailbox=None,
+                capability=None,
+                authenticator=None,
+                previous_authenticator=None,
+            )
+        )
+
+    def dismiss_change(self, row: ContactRow) -> ContactRow:
+        """The accepted keys were found to be right: the others that were seen are forgotten."""
+        return self.save(replace(row, changed_identity=None, changed_device=None))
+
     def _newest_epoch(self, row: ContactRow, identity: Identity) -> int:
         shown = ((row.identity, row.device), (row.changed_identity, row.changed_device))
         return max(
@@ -110,6 +142,9 @@ class Peers:
         records = self.context.records
         records.drop_outbox(row.id)
         same_person = row.changed_identity == row.identity
+        if not same_person:
+            # Whoever has the former identity does not speak under this name any more.
+            records.sessions.delete("WHERE contact = ?", row.id)
         return self.save(
             replace(
                 row,

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from e2echat.client.context import Context
 from e2echat.client.peers import Peers
 from e2echat.crypto.keys import ExchangeKey
-from e2echat.crypto.prekeys import Prekey, PrekeyBundle, PrekeyKind, PrekeySecret
+from e2echat.crypto.prekeys import CLOCK_SKEW, Prekey, PrekeyBundle, PrekeyKind, PrekeySecret
 from e2echat.crypto.session import OwnDevice, Session
 from e2echat.store.records import Records
 from e2echat.store.rows import ContactRow, SessionRow
@@ -15,7 +15,8 @@ from e2echat.wire.relay_messages import Bundle
 MAX_SESSIONS = 4
 """Sessions with one device; the least recently used go."""
 UNANSWERED = 3_600_000
-"""Milliseconds after which a session that nobody answered is followed by another; doubled with each."""
+"""Milliseconds after which a session that nobody answered is followed by another; doubled with each, to eleven days."""
+MOST_DOUBLINGS = 8
 MAX_READ = 64
 """Sessions kept read: reading one verifies the records in it, which costs more than the message."""
 
@@ -94,8 +95,9 @@ class Sessions:
         rows = self.with_device(contact)
         if not rows or any(row.confirmed for row in rows):
             return False
-        newest = max(self.read(row).created_at for row in rows) * 1000
-        return self.context.now >= newest + (UNANSWERED << (len(rows) - 1))
+        age = self.context.now - max(self.read(row).created_at for row in rows) * 1000
+        # One from the future was made by a clock that has been set right since.
+        return age < 0 or age >= UNANSWERED << min(max(contact.attempts - 1, 0), MOST_DOUBLINGS)
 
     def initiate(self, contact: ContactRow, answer: Bundle, signed: bytes) -> None:
         """Open one with the prekeys that the relay gave out for ``contact``.
@@ -108,17 +110,21 @@ class Sessions:
         if route is None:
             return
         now = context.now // 1000
+        generation = max(contact.generation + 1, now)
         session = Session.initiate(
             context.own.device,
             PrekeyBundle.parse(answer.identity, answer.device, signed, answer.one_time, now),
             route,
-            generation=max(contact.generation + 1, now),
+            # A clock that was ahead must not make every later session one from the future.
+            generation=generation if generation <= now + CLOCK_SKEW else now,
             authenticators=self._authenticators(contact),
             now=now,
             randomness=context.randomness,
         )
         self.add(contact, session, None)
-        self.peers.save(replace(contact, generation=session.generation, route_told=True))
+        self.peers.save(
+            replace(contact, generation=session.generation, route_told=True, attempts=contact.attempts + 1)
+        )
 
     def _authenticators(self, contact: ContactRow) -> Sequence[bytes]:
         """The last two that the peer may hold: of a session that was not answered, of one that was."""

@@ -11,6 +11,7 @@ from e2echat.store.rows import (
     ContactRow,
     HeldRow,
     MessageRow,
+    NumberingRow,
     OutboxRow,
     PrekeyRow,
     SessionRow,
@@ -31,6 +32,7 @@ class Records:
         self.sessions = Table(database, "sessions", SessionRow, "sid")
         self.prekeys = Table(database, "prekeys", PrekeyRow, "id")
         self.messages = Table(database, "messages", MessageRow, "id")
+        self.numberings = Table(database, "numbering", NumberingRow, "contact", "device_hash")
         self.streams = Table(database, "streams", StreamRow, "contact", "device_hash")
         self.held = Table(database, "held", HeldRow, "contact", "device_hash", "seq")
         self._outbox = Table(database, "outbox", OutboxRow, "envelope_id")
@@ -225,6 +227,11 @@ class Records:
         """Texts of ours without the recipient's receipt."""
         return self.messages.count(f"WHERE {_UNSETTLED} AND kind = 'text'")
 
+    def numbering(self, contact: int, device_hash: bytes) -> NumberingRow:
+        """How far our numbering towards a peer's device has come."""
+        found = self.numberings.one("WHERE contact = ? AND device_hash = ?", contact, device_hash)
+        return found or NumberingRow(contact, device_hash)
+
     # --- streams ---------------------------------------------------------------------------------------------
 
     def stream(self, contact: int, device_hash: bytes) -> StreamRow:
@@ -307,6 +314,10 @@ class Records:
     def drop_envelopes_of(self, message: int) -> None:
         """The message was delivered."""
         self._outbox.delete("WHERE message = ?", message)
+
+    def drop_waiting_signals(self, contact: int) -> None:
+        """Signals that the relay does not have: a newer one says all that they say."""
+        self._outbox.delete("WHERE contact = ? AND message IS NULL AND accepted = 0", contact)
 
     def unseal(self, contact: int) -> None:
         """What has no receipt is to be sealed anew; signals stay as they are."""

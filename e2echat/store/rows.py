@@ -10,7 +10,7 @@ class ContactRow:
     ``identity`` and ``device`` are the records in force; ``changed_*`` are those seen since that await an ``accept``.
     ``verified_by``: how the person compared, ``number``. ``vouched``: the relay has named these keys for this name; who writes first only claims it.
     ``knock``: the capability is a knock token. ``route_told``: our own capability is in the peer's stream.
-    ``sequence`` and ``previous_hash`` are the last numbered payload of ours. Times are unix milliseconds.
+    ``attempts``: sessions that we opened since any was answered. Times are unix milliseconds.
     """
 
     id: int
@@ -32,8 +32,7 @@ class ContactRow:
     authenticator: bytes | None = field(default=None, repr=False)
     previous_authenticator: bytes | None = field(default=None, repr=False)
     generation: int = 0
-    sequence: int = 0
-    previous_hash: bytes = bytes(32)
+    attempts: int = 0
     receipt_due: int | None = None
 
     @property
@@ -93,6 +92,16 @@ class MessageRow:
     kem_epoch: int | None = None
     size: int | None = None
     reduced: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class NumberingRow:
+    """The last numbered payload of ours to one device of a peer; a device that comes back is counted on."""
+
+    contact: int
+    device_hash: bytes
+    sequence: int = 0
+    previous_hash: bytes = bytes(32)
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,17 +61,29 @@ def test_who_reinstalled(world: World, verified: bool) -> None:
     assert (alice.contact("bob").verified_at is not None) is verified  # the account's key is the same
 
 
-def test_the_number_of_the_new_key_accepts_it_and_no_other_does(world: World) -> None:
+def test_the_number_of_the_new_key_accepts_it_and_a_strange_one_does_not(world: World) -> None:
     alice, bob = _friends(world, verified=True)
+    (mallory,) = world.join("mallory")
     impostor = world.usurp(bob)
     message = alice.send("bob", "held")
     world.pass_time(30, 2)
-    alice.verify("bob", bob)
+    alice.verify("bob", mallory)
     assert alice.contact("bob").key_changed
     assert alice.state(message) is MessageState.QUEUED
     alice.verify("bob", impostor)
     assert not alice.contact("bob").key_changed
     assert alice.contact("bob").verified_at is not None
+
+
+def test_the_number_of_the_former_key_dismisses_the_new_one(world: World) -> None:
+    alice, bob = _friends(world, verified=True)
+    world.usurp(bob)
+    alice.send("bob", "held")
+    world.pass_time(30, 2)
+    assert alice.contact("bob").key_changed
+    alice.verify("bob", bob)
+    assert not alice.contact("bob").key_changed
+    assert alice.contact("bob").identity == bob.own.identity.raw
 
 
 def test_accepting_while_envelopes_are_in_flight_loses_and_doubles_nothing(world: World) -> None:

@@ -24,8 +24,7 @@ CREATE TABLE contacts (
     authenticator BLOB,
     previous_authenticator BLOB,
     generation INTEGER NOT NULL DEFAULT 0,
-    sequence INTEGER NOT NULL DEFAULT 0,
-    previous_hash BLOB NOT NULL,
+    attempts INTEGER NOT NULL DEFAULT 0,
     receipt_due INTEGER,
     UNIQUE (relay_key, name)
 ) STRICT;
@@ -37,6 +36,7 @@ CREATE TABLE sessions (
     generation INTEGER NOT NULL,
     confirmed INTEGER NOT NULL,
     init BLOB,
+    former BLOB NOT NULL DEFAULT x'',
     used_at INTEGER NOT NULL,
     state BLOB NOT NULL
 ) STRICT, WITHOUT ROWID;
@@ -66,6 +66,15 @@ CREATE TABLE prekeys (
     published INTEGER NOT NULL DEFAULT 0,
     superseded_at INTEGER
 ) STRICT;
+
+-- How far our own numbering towards one device of a peer has come.
+CREATE TABLE numbering (
+    contact INTEGER NOT NULL REFERENCES contacts (id) ON DELETE CASCADE,
+    device_hash BLOB NOT NULL,
+    sequence INTEGER NOT NULL,
+    previous_hash BLOB NOT NULL,
+    PRIMARY KEY (contact, device_hash)
+) STRICT, WITHOUT ROWID;
 
 -- The numbered payloads of one device of a peer, in the order in which they were made.
 CREATE TABLE streams (
