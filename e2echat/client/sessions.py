@@ -121,6 +121,10 @@ class Sessions:
             now=now,
             randomness=context.randomness,
         )
+        for row in self.with_device(contact):
+            if not row.confirmed and row.generation > now + CLOCK_SKEW:
+                # Nobody takes it, and its generation would be preferred.
+                context.records.sessions.delete("WHERE sid = ?", row.sid)
         self.add(contact, session, None)
         self.peers.save(
             replace(contact, generation=session.generation, route_told=True, attempts=contact.attempts + 1)
