@@ -81,6 +81,7 @@ class Accepting:
         self._listener = listener
         listener.setblocking(False)
         self._stop_receiver, self._stop_sender = socket.socketpair()
+        self._said = False
 
     def connections(self) -> Iterator[socket.socket]:
         """Every connection, as it comes; ends after ``stop``."""
@@ -92,9 +93,13 @@ class Accepting:
                     accepted, _ = self._listener.accept()
                 except OSError as error:
                     if error.errno in _OUT_OF_DESCRIPTORS:
-                        _log.warning("out of file descriptors: new connections wait")
-                        self._pause()
+                        self._say_once()
+                        # The selector that is there is used again: another one would be a descriptor, too.
+                        selector.unregister(self._listener)
+                        selector.select(_RETRY)
+                        selector.register(self._listener, selectors.EVENT_READ)
                     continue
+                self._said = False
                 yield accepted
 
     def stop(self) -> None:
@@ -106,11 +111,10 @@ class Accepting:
         for each in (self._listener, self._stop_receiver, self._stop_sender):
             each.close()
 
-    def _pause(self) -> None:
-        """Wait a little, unless told to stop."""
-        with selectors.DefaultSelector() as selector:
-            selector.register(self._stop_receiver, selectors.EVENT_READ)
-            selector.select(_RETRY)
+    def _say_once(self) -> None:
+        if not self._said:
+            _log.warning("out of file descriptors: new connections wait")
+        self._said = True
 
 
 class Acceptor:
