@@ -235,12 +235,17 @@ def test_a_stored_session_that_is_damaged_is_refused(talk: "Talk", mallory: "Per
     talk.pass_on("alice")
     raw = talk.sides["alice"].to_bytes()
     values = decode_map(raw)
+    ratchet = values["ratchet"]
+    assert isinstance(ratchet, dict)
     changes: list[dict[str, Value]] = [
         {"version": 2},
         {"sid": bytes(31)},
         {"generation": -1},
         {"peer": mallory.own.identity.raw},
         {"ratchet": {}},
+        {"ratchet": 1},
+        {"ratchet": {**ratchet, "receiving": 1}},
+        {"ratchet": {**ratchet, "retired": [1]}},
         {"more": 1},
     ]
     for change in changes:
