@@ -53,6 +53,9 @@ class Limits:
     segment_bytes: Annotated[int, Within(KIB, 16 * MIB)] = 64 * KIB
     """What is written as one row, unless a single frame is larger."""
 
+    log_bytes: Annotated[int, Within(0, GIB)] = 16 * MIB
+    """Of the database's log, written at the start: a commit that makes a file longer takes several times as long."""
+
     unsettled: Annotated[int, Within(1, 1_000_000)] = 2_048
     """Submitted on one connection and not settled; past it the relay stops reading from it for a while."""
     unwritten: Annotated[int, Within(MIB, 64 * GIB)] = 64 * MIB

@@ -1,7 +1,10 @@
 """From a data directory to a switchboard that knows what is in it."""
 
+import logging
+import os
 import time
 from dataclasses import dataclass
+from pathlib import Path
 
 from e2echat.crypto.keys import SigningKey
 from e2echat.crypto.primitives import Randomness
@@ -15,6 +18,9 @@ from e2echat.relay.storage import carry_out
 from e2echat.relay.switchboard import Switchboard
 from e2echat.relay.tokens import Registration
 
+_log = logging.getLogger(__name__)
+_STEP = 1024 * 1024
+"""Bytes of a write."""
 DATABASE_FILE = "relay.db"
 ADDRESS_FILE = "address"
 """What the relay called itself when it last started."""
@@ -61,4 +67,25 @@ def open_board(
     except StorageError:
         database.close()
         raise
+    _grow(directory.path / f"{DATABASE_FILE}-wal", limits.log_bytes)
     return Opened(board, database, mailboxes, accounts)
+
+
+def _grow(log: Path, size: int) -> None:
+    """Fill SQLite's log up with zeros, behind what is in it: its checksums end where the content does.
+
+    Without room on the disk nothing changes.
+    """
+    try:
+        descriptor = os.open(log, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return
+    with open(descriptor, "r+b", buffering=0) as file:  # noqa: PTH123 - a descriptor has no path
+        before = file.seek(0, os.SEEK_END)
+        try:
+            while (missing := size - file.tell()) > 0:
+                file.write(bytes(min(missing, _STEP)))
+            os.fsync(descriptor)
+        except OSError as error:
+            _log.warning("no room for the database's log", extra={"fields": {"reason": error.strerror}})
+            file.truncate(before)

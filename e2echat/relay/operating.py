@@ -134,7 +134,7 @@ def _on_directory(data: Path, request: Reply) -> Reply:
         if address is None:
             raise RelayDataError(f"no relay has run in {data}; start it once")
         identity = RelayIdentity.load_or_create(directory, randomness)
-        opened = open_board(directory, identity.key, Limits(), randomness, Registration.CLOSED)
+        opened = open_board(directory, identity.key, Limits(log_bytes=0), randomness, Registration.CLOSED)
         cleanup.callback(opened.database.close)
         return _perform_now(opened, RelayAddress.parse(address.decode()), request)
 

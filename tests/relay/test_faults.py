@@ -1,5 +1,6 @@
 """A relay whose surroundings misbehave: clocks, descriptors, readers that do not read, storms, a disk to be shared."""
 
+import errno
 import socket
 import subprocess
 import sys
@@ -13,7 +14,7 @@ import pytest
 
 from e2echat.crypto.keys import SigningKey
 from e2echat.crypto.primitives import SystemRandomness
-from e2echat.relay import operating
+from e2echat.relay import opening, operating
 from e2echat.relay.database import Database
 from e2echat.relay.datadir import DataDirectory
 from e2echat.relay.limits import Limits
@@ -158,7 +159,8 @@ def test_health_says_whether_the_clock_was_kept(world: "World") -> None:
 def test_what_is_unsent_in_all_is_bounded(
     start_relay: Start, relay_world: "ModuleType", relay_sockets: "ModuleType"
 ) -> None:
-    limits = Limits(unsent=1 << 20, window_bytes=1 << 26, mailbox_bytes=1 << 26, unsettled=10_000)
+    # So long that nobody is cut for being slow alone.
+    limits = Limits(unsent=1 << 20, window_bytes=1 << 26, mailbox_bytes=1 << 26, unsettled=10_000, frame=600)
     relay = start_relay(tls=False, limits=limits, metrics=("127.0.0.1", 0))
     names = ("bob", "carol")
     accounts = [relay_world.Account(name, relay.address.key) for name in names]
@@ -170,8 +172,9 @@ def test_what_is_unsent_in_all_is_bounded(
     leave_mail(relay, accounts[1], texts, relay_sockets, relay_world)
     deaf, _ = sign_in(relay, accounts[0], relay_sockets)
     with deaf:
+        deadline = time.monotonic() + 20
         while operating.users(relay._data)[0]["connected"]:
-            pass
+            assert time.monotonic() < deadline
         reader, welcome = sign_in(relay, accounts[1], relay_sockets)
         with reader:
             assert [reader.envelope() for _ in range(welcome.waiting)] == texts
@@ -306,3 +309,43 @@ def test_giving_back_goes_on_between_other_work(world: "World", monkeypatch: pyt
     world.batches.clear()
     world.later(0)
     assert [batch.count("GiveBack") for batch in world.batches] == [1, 1, 1]
+
+
+@pytest.mark.parametrize("size", [0, 100_000])
+def test_the_log_has_its_size_from_the_start(tmp_path: Path, size: int) -> None:
+    directory = DataDirectory.open(tmp_path / "relay")
+    key, randomness = SigningKey.generate(SystemRandomness()), SystemRandomness()
+    log = directory.path / "relay.db-wal"
+    for content in (b"one", b"two"):
+        opened = open_board(directory, key, Limits(log_bytes=size), randomness, Registration.OPEN)
+        before = log.stat().st_size
+        assert before >= size
+        opened.mailboxes.append(SegmentRow(content[0], bytes(16), 1, bytes(16), 3, 0), content)
+        opened.mailboxes.commit()
+        assert not size or log.stat().st_size == before
+        # A crash: what is in the log is found behind nothing and in front of zeros.
+        copy = {
+            path: path.read_bytes() for path in directory.path.iterdir() if path.name.startswith("relay.db")
+        }
+        opened.database.close()
+        for path, data in copy.items():
+            path.write_bytes(data)
+    opened = open_board(directory, key, Limits(log_bytes=size), randomness, Registration.OPEN)
+    # Rows of a mailbox that nobody owns go with the first batch, which has not been.
+    assert opened.mailboxes.read(b"two"[0]) == b"two"
+    opened.database.close()
+    directory.close()
+
+
+def test_a_log_that_does_not_fit_is_left_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    log = tmp_path / "relay.db-wal"
+    log.write_bytes(b"content")
+
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    opening._grow(log, 100_000)
+    assert log.read_bytes() == b"content"
+    opening._grow(tmp_path / "nothing", 100_000)
+    assert not (tmp_path / "nothing").exists()
