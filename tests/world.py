@@ -163,11 +163,11 @@ class Person:
         return self.step(lambda: self.engine.add_text(contact, text))
 
     def accept(self, name: str) -> None:
-        self.step(lambda: self.engine.accept(self.contact(name)))
+        self.step(lambda: self.engine.trust.accept(self.contact(name)))
 
     def verify(self, name: str, other: "Person") -> None:
         number = safety_number(self.own.identity, other.own.identity)
-        self.step(lambda: self.engine.verify_if(self.contact(name).id, number))
+        self.step(lambda: self.engine.trust.verify_if(self.contact(name).id, number))
 
     def heard(self, name: str) -> list[str]:
         """The texts that came from ``name``, in the order of the history."""

@@ -295,7 +295,7 @@ class Account:
         if self._book.known(peer) is None and self.safety(peer, timeout=timeout).number != digits:
             raise KeyChangedError(f"the number is not the one of you and {peer}")
         contact = self._book.known_or_met(peer, timeout)
-        if not self._runtime.step(lambda: self._engine.verify_if(contact.id, digits)):
+        if not self._runtime.step(lambda: self._engine.trust.verify_if(contact.id, digits)):
             raise KeyChangedError(f"the number is not the one of you and {peer}")
 
     def accept(self, peer: str) -> None:
@@ -305,7 +305,7 @@ class Account:
             NoSuchPeerError: there is no such contact.
         """
         contact = self._book.require(peer)
-        self._runtime.step(lambda: self._engine.accept(self._records.contact(contact.id)))
+        self._runtime.step(lambda: self._engine.trust.accept(self._records.contact(contact.id)))
 
     # --- inside ----------------------------------------------------------------------------------------------------
 

@@ -9,6 +9,7 @@ from e2echat.client import streams
 from e2echat.client.context import Context
 from e2echat.client.events import Gap, MessageArrived, Restarted, StateChanged
 from e2echat.client.peers import Peers
+from e2echat.client.sessions import Sessions
 from e2echat.client.streams import Place
 from e2echat.crypto import payloads
 from e2echat.crypto.payloads import Numbered, Receipt, Route, TextMessage, payload_hash
@@ -50,6 +51,7 @@ class Arrivals:
 
     context: Context
     peers: Peers
+    sessions: Sessions
 
     def take(self, contact: ContactRow, session: Session, opened: Opened) -> None:
         """Take in what ``session`` opened; what is not for this conversation changes nothing."""
@@ -75,16 +77,15 @@ class Arrivals:
             self.context.now,
             expected and contact.verified_at is not None,
         )
-        if expected and isinstance(payload, Route):
+        if isinstance(payload, Route) and expected:
             self._check_proof(contact, session, payload)
         self._place(contact, session.peer_device.hash, payload, opened.plaintext, origin)
         if expected:
             self.owe_receipt(self.context.records.contact(contact.id))
 
     def _check_proof(self, contact: ContactRow, session: Session, route: Route) -> None:
-        """Did whoever answered our session hold what its predecessors left? docs/spec/handshake.md, "Continuity"."""
-        former = self.peers.former_authenticator(contact, session)
-        if session.initiator and former is not None and route.proof != session.reply_proof(former):
+        """Did whoever answered our session hold what its predecessors left? docs/spec/sessions.md, "Recovery"."""
+        if not self.sessions.proves(contact, session.sid, route.proof):
             self.context.tell(Restarted(self.context.peer_name(contact)))
 
     def owe_receipt(self, contact: ContactRow) -> None:

@@ -23,6 +23,7 @@ from e2echat.client.dialogue import (
 )
 from e2echat.client.effects import Drop, Effect, Send, Tell, Up, Want
 from e2echat.client.events import AllIn, Connected, Disconnected, Problem
+from e2echat.client.housekeeping import Housekeeping
 from e2echat.client.inbox import Inbox
 from e2echat.client.inquiries import ASK_AGAIN, Inquiries
 from e2echat.client.mailbox_dialogue import MailboxDialogue, SignIn
@@ -32,7 +33,8 @@ from e2echat.client.peers import Peers
 from e2echat.client.prekey_supply import PrekeySupply
 from e2echat.client.sending_dialogue import SendingDialogue
 from e2echat.client.sessions import Sessions
-from e2echat.crypto.keys import Device, Identity, safety_number
+from e2echat.client.trust import Trust
+from e2echat.crypto.keys import Device, Identity
 from e2echat.crypto.prekeys import PrekeyKind
 from e2echat.crypto.primitives import Randomness
 from e2echat.errors import (
@@ -60,11 +62,13 @@ class Engine:
     def __init__(self, records: Records, own: Own, randomness: Randomness) -> None:
         self.context = Context(records, own, randomness)
         self.peers = Peers(self.context)
-        self.arrivals = Arrivals(self.context, self.peers)
         self.sessions = Sessions(self.context, self.peers)
+        self.arrivals = Arrivals(self.context, self.peers, self.sessions)
         self.inbox = Inbox(self.context, self.peers, self.sessions, self.arrivals)
         self.outbox = Outbox(self.context, self.peers, self.sessions)
+        self.trust = Trust(self.context, self.peers, self.outbox)
         self.supply = PrekeySupply(self.context)
+        self.housekeeping = Housekeeping(self.context, self.sessions)
         self.inquiries = Inquiries()
         self._mailbox: MailboxDialogue | None = None
         self._sending: dict[str, SendingDialogue] = {}
@@ -111,6 +115,7 @@ class Engine:
     def tick(self) -> None:
         """Time has passed: look at everything that waits for it."""
         self.arrivals.give_up_waiting()
+        self.housekeeping.run_if_due()
         for contact in self.outbox.unanswered():
             self._fetch(self.context.own.relay_of(contact), contact.name, prekeys=True)
 
@@ -134,32 +139,6 @@ class Engine:
         """Number and store a text; its message id."""
         # As it is now: since the caller looked, a link may have changed the row.
         return self.outbox.add_text(self.context.records.contact(contact.id), text).message_id
-
-    def accept(self, contact: ContactRow) -> None:
-        """Let a stranger in, or take a changed key."""
-        changed = contact.key_changed
-        contact = self.peers.accept(contact)
-        if changed:
-            self.outbox.renumber(contact)
-        self.outbox.tell_route(self.context.records.contact(contact.id))
-
-    def verify_if(self, contact: int, number: str) -> bool:
-        """The person compared ``number``: verified are the keys last seen if it is theirs, else those in force.
-
-        Returns:
-            False when it is neither's.
-        """
-        row = self.context.records.contact(contact)
-        own = self.context.own.identity
-        if safety_number(own, Identity.parse(row.changed_identity or row.identity)) == number:
-            self.accept(row)
-        elif safety_number(own, self.peers.identity(row)) == number:
-            self.peers.dismiss_change(row)
-        else:
-            return False
-        row = self.context.records.contact(contact)
-        self.peers.save(replace(row, verified_at=self.context.now, verified_by="number"))
-        return True
 
     def mark_shown(self, message: int) -> None:
         """A message was shown to the person."""
@@ -203,7 +182,7 @@ class Engine:
         """When ``tick`` should come next, unix milliseconds."""
         records = self.context.records
         held = records.first_held_at()
-        due = [records.next_receipt_at(), None if held is None else held + HOLD]
+        due = [records.next_receipt_at(), self.housekeeping.due, None if held is None else held + HOLD]
         if any(dialogue.ready for dialogue in self._sending.values()):
             envelope = records.next_envelope_at()
             due.append(None if envelope is None else max(envelope, self.context.now + POLL))

@@ -21,6 +21,10 @@ REMEMBER = 90 * 86_400_000
 """Milliseconds for which envelopes and first messages are known again: more than mailbox and prekeys last."""
 
 
+MAX_STRANGERS = 200
+"""People who wrote and were not answered; further ones are heard when they try again after some have been."""
+
+
 @dataclass(frozen=True, slots=True)
 class Inbox:
     """Everything between an envelope and the history."""
@@ -98,7 +102,10 @@ class Inbox:
         if session.generation > context.now // 1000 + CLOCK_SKEW:
             raise CryptoError("a first message from the future")
         contact = records.find_contact(address.key, session.peer.name)
+        former = (contact and contact.authenticator) or b""
         if contact is None:
+            if records.contacts.count("WHERE standing = 'stranger'") >= MAX_STRANGERS:
+                raise CryptoError("more strangers than anybody can answer")
             contact = self.peers.add(address, session.peer, session.peer_device, "stranger")
             contact = self.peers.reach(contact, accepted.route)
             contact = replace(self.peers.proceed(contact, session), generation=session.generation)
@@ -115,7 +122,7 @@ class Inbox:
         records.add_init(accepted.init, context.now + REMEMBER)
         if accepted.one_time_id is not None:
             records.prekeys.delete("WHERE id = ?", accepted.one_time_id)
-        self.sessions.add(contact, session, accepted.init)
+        self.sessions.add(contact, session, accepted.init, former)
         return self.peers.save(replace(contact, route_told=False))
 
     def _resumed(self, contact: ContactRow, accepted: Accepted) -> ContactRow:

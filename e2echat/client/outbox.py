@@ -62,9 +62,7 @@ class Outbox:
         best = self.sessions.best(contact)
         if best is None:
             return
-        session = self.sessions.read(best)
-        former = self.peers.former_authenticator(contact, session)
-        proof = None if former is None else session.reply_proof(former)
+        proof = self.sessions.reply_proof(best)
         self.peers.save(replace(contact, route_told=True))
         self._number(
             contact.id,
@@ -168,9 +166,14 @@ class Outbox:
         envelope_id = context.randomness.octets(ENVELOPE_ID_SIZE)
         context.records.add_envelope(contact.id, message, envelope_id, envelope, context.now)
         if message is not None:
-            reduced = session.reduced_forward_secrecy
-            state = (session.sid, session.chain, session.kem_epoch, len(envelope))
-            context.records.note_sealed(message, *state, reduced=reduced)
+            how = (
+                session.sid,
+                session.chain,
+                session.kem_epoch,
+                len(envelope),
+                session.reduced_forward_secrecy,
+            )
+            context.records.note_sealed(message, *how)
         return session
 
     def _receipt(self, contact: ContactRow) -> Receipt:

@@ -120,11 +120,6 @@ class Peers:
             return row
         return self.save(replace(row, authenticator=session.ca, previous_authenticator=row.authenticator))
 
-    def former_authenticator(self, row: ContactRow, session: Session) -> bytes | None:
-        """The one from before ``session``: what a first reply proves to hold."""
-        known = (row.authenticator, row.previous_authenticator)
-        return next((ca for ca in known if ca not in (None, session.ca)), None)
-
     def let_in(self, row: ContactRow) -> ContactRow:
         """A stranger becomes a contact: from now on there are receipts, and our own capability."""
         if row.standing != "stranger":

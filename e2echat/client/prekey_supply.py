@@ -11,6 +11,8 @@ from e2echat.wire.relay_messages import ONE_TIME_BATCH
 SUPPLY = 100
 """One-time prekeys at the relay after a replenishment."""
 REPLENISH_BELOW = 25
+MOST_KEPT = 1_000
+"""One-time prekeys whose secrets we keep; a relay that says it has none left gets no more than these."""
 KEEP_SUPERSEDED = 30 * 86_400_000
 """Milliseconds for which a superseded prekey's secrets still open what was on its way."""
 KEEP_ONE_TIME = 90 * 86_400_000
@@ -35,10 +37,15 @@ class PrekeySupply:
         if dialogue.publishing or self.left is None:
             return
         records, now = self.context.records, self.context.now
+        # Whoever came with one used it up; what the relay said at sign-in may be weeks old.
+        self.left = min(
+            self.left, records.prekeys.count("WHERE kind = ? AND published = 1", int(PrekeyKind.ONE_TIME))
+        )
         self._renew_signed()
         if self.left < REPLENISH_BELOW:
             have = len(records.unpublished_prekeys(PrekeyKind.ONE_TIME))
-            for _ in range(SUPPLY - self.left - have):
+            kept = records.prekeys.count("WHERE kind = ?", int(PrekeyKind.ONE_TIME))
+            for _ in range(min(SUPPLY - self.left - have, MOST_KEPT - kept)):
                 self._make(PrekeyKind.ONE_TIME)
         signed = records.unpublished_prekeys(PrekeyKind.SIGNED)
         one_time = records.unpublished_prekeys(PrekeyKind.ONE_TIME)[:ONE_TIME_BATCH]

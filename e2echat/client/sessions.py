@@ -1,5 +1,6 @@
 """The sessions with a contact's device: which to send on, when to open another. docs/spec/sessions.md."""
 
+import hmac
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
@@ -7,6 +8,7 @@ from e2echat.client.context import Context
 from e2echat.client.peers import Peers
 from e2echat.crypto.keys import ExchangeKey
 from e2echat.crypto.prekeys import CLOCK_SKEW, Prekey, PrekeyBundle, PrekeyKind, PrekeySecret
+from e2echat.crypto.primitives import KEY_SIZE
 from e2echat.crypto.session import OwnDevice, Session
 from e2echat.store.records import Records
 from e2echat.store.rows import ContactRow, SessionRow
@@ -17,7 +19,7 @@ MAX_SESSIONS = 4
 UNANSWERED = 3_600_000
 """Milliseconds after which a session that nobody answered is followed by another; doubled with each, to eleven days."""
 MOST_DOUBLINGS = 8
-MAX_READ = 64
+MAX_READ = 1_024
 """Sessions kept read: reading one verifies the records in it, which costs more than the message."""
 
 
@@ -70,13 +72,13 @@ class Sessions:
         )
         self._remember(row.sid, state, session)
 
-    def add(self, contact: ContactRow, session: Session, init: bytes | None) -> None:
+    def add(self, contact: ContactRow, session: Session, init: bytes | None, former: bytes) -> None:
         """Store a new session; of too many with one device, the least recently used go."""
         device_hash, now = session.peer_device.hash, self.context.now
-        self.store(
-            SessionRow(session.sid, contact.id, device_hash, session.generation, False, init, now, b""),
-            session,
+        row = SessionRow(
+            session.sid, contact.id, device_hash, session.generation, False, init, former, now, b""
         )
+        self.store(row, session)
         for row in self._with(contact.id, device_hash)[MAX_SESSIONS:]:
             self.context.records.sessions.delete("WHERE sid = ?", row.sid)
 
@@ -99,6 +101,25 @@ class Sessions:
         # One from the future was made by a clock that has been set right since.
         return age < 0 or age >= UNANSWERED << min(max(contact.attempts - 1, 0), MOST_DOUBLINGS)
 
+    def reply_proof(self, row: SessionRow) -> bytes | None:
+        """What a first reply in a session proves: that we hold what its predecessors left."""
+        return self.read(row).reply_proof(row.former[:KEY_SIZE]) if row.former else None
+
+    def proves(self, contact: ContactRow, sid: bytes, proof: bytes | None) -> bool:
+        """Whether a reply's proof is what the introduction of our session asked for, if it asked for any.
+
+        The proof may be of another session of ours: what a lost session swallowed is sealed anew as it was.
+        """
+        asked = [row for row in self.with_device(contact) if row.former and self.read(row).initiator]
+        if not any(row.sid == sid for row in asked):
+            return True
+        expected = [
+            self.read(row).reply_proof(row.former[at : at + KEY_SIZE])
+            for row in asked
+            for at in range(0, len(row.former), KEY_SIZE)
+        ]
+        return proof is not None and any(hmac.compare_digest(proof, one) for one in expected)
+
     def initiate(self, contact: ContactRow, answer: Bundle, signed: bytes) -> None:
         """Open one with the prekeys that the relay gave out for ``contact``.
 
@@ -109,6 +130,7 @@ class Sessions:
         route = context.own.route(context.records)
         if route is None:
             return
+        authenticators = self._authenticators(contact)
         now = context.now // 1000
         generation = max(contact.generation + 1, now)
         session = Session.initiate(
@@ -117,7 +139,7 @@ class Sessions:
             route,
             # A clock that was ahead must not make every later session one from the future.
             generation=generation if generation <= now + CLOCK_SKEW else now,
-            authenticators=self._authenticators(contact),
+            authenticators=authenticators,
             now=now,
             randomness=context.randomness,
         )
@@ -125,7 +147,7 @@ class Sessions:
             if not row.confirmed and row.generation > now + CLOCK_SKEW:
                 # Nobody takes it, and its generation would be preferred.
                 context.records.sessions.delete("WHERE sid = ?", row.sid)
-        self.add(contact, session, None)
+        self.add(contact, session, None, b"".join(authenticators) if contact.authenticator else b"")
         self.peers.save(
             replace(contact, generation=session.generation, route_told=True, attempts=contact.attempts + 1)
         )

@@ -1,6 +1,6 @@
 """Prekey records and bundles. docs/spec/prekeys.md; PQXDH, sections 3.1 and 4.3."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from typing import Self
 
@@ -140,9 +140,12 @@ class PrekeyBundle:
             )
         except (MalformedError, CryptoError) as error:
             raise HandshakeError(f"the prekeys from the relay are not usable: {error}") from error
-        for prekey in (bundle.signed, bundle.one_time):
-            if prekey is not None:
-                prekey.require_valid(now)
+        bundle.signed.require_valid(now)
+        if bundle.one_time is not None:
+            if now > bundle.one_time.not_after:
+                # Nobody came for it in time: as good as none, and not a reason to go without.
+                return replace(bundle, one_time=None)
+            bundle.one_time.require_valid(now)
         return bundle
 
     @property

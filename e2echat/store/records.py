@@ -3,6 +3,7 @@
 Every method runs inside the caller's transaction; nothing here decides what a record means.
 """
 
+from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import replace
 
@@ -83,11 +84,12 @@ class Records:
         """A contact's sessions, most recently used first."""
         return self.sessions.select("WHERE contact = ? ORDER BY used_at DESC", contact)
 
-    def session_candidates(self, init: bytes | None) -> list[SessionRow]:
-        """The sessions that an envelope may belong to, likeliest first."""
-        if init is None:
-            return self.sessions.select("ORDER BY used_at DESC")
-        return self.sessions.select("WHERE init = ?", init)
+    def session_candidates(self, init: bytes | None) -> Iterator[SessionRow]:
+        """The sessions that an envelope may belong to, likeliest first, each read only when it is asked for."""
+        where, params = ("", ()) if init is None else ("WHERE init = ? ", (init,))
+        sids = self._database.execute(f"SELECT sid FROM sessions {where}ORDER BY used_at DESC", params)  # noqa: S608 - a constant
+        for (sid,) in sids:
+            yield from self.sessions.select("WHERE sid = ?", sid)
 
     def knows_init(self, init: bytes) -> bool:
         """Whether that first message was taken in before."""
@@ -109,11 +111,10 @@ class Records:
             (envelope_hash, contact, expires_at),
         )
 
-    def forget_expired(self, now: int, superseded_before: int) -> None:
-        """Drop what has outlived its use, secrets among it."""
+    def forget_expired(self, now: int) -> None:
+        """Drop what was to be remembered until before ``now``."""
         self._database.execute("DELETE FROM inits WHERE expires_at < ?", (now,))
         self._database.execute("DELETE FROM seen WHERE expires_at < ?", (now,))
-        self.prekeys.delete("WHERE superseded_at < ?", superseded_before)
 
     # --- prekeys ---------------------------------------------------------------------------------------------
 
@@ -140,18 +141,10 @@ class Records:
         """A message of ours by its id alone."""
         return self.messages.one("WHERE outgoing = 1 AND message_id = ?", message_id)
 
-    def note_sealed(
-        self, message: int, sid: bytes, chain: int, kem_epoch: int, size: int, *, reduced: bool
-    ) -> None:
-        """How a message of ours was sealed the last time."""
+    def note_sealed(self, message: int, *how: object) -> None:
+        """How a message of ours was sealed the last time: sid, chain, KEM epoch, size, whether with reduced secrecy."""
         self.messages.update(
-            "sid = ?, chain = ?, kem_epoch = ?, size = ?, reduced = ? WHERE id = ?",
-            sid,
-            chain,
-            kem_epoch,
-            size,
-            reduced,
-            message,
+            "sid = ?, chain = ?, kem_epoch = ?, size = ?, reduced = ? WHERE id = ?", *how, message
         )
 
     def messages_with_id(self, message_id: bytes) -> list[MessageRow]:

@@ -43,7 +43,11 @@ class ContactRow:
 
 @dataclass(frozen=True, slots=True)
 class SessionRow:
-    """A session's state and what it is chosen by. ``init``: the first message that opened it towards us."""
+    """A session's state and what it is chosen by.
+
+    ``init``: the first message that opened it towards us. ``former``: the authenticators, 32 bytes each, of which the
+    responder's first reply is to prove one; empty where nobody can expect that.
+    """
 
     sid: bytes
     contact: int
@@ -51,6 +55,7 @@ class SessionRow:
     generation: int
     confirmed: bool
     init: bytes | None
+    former: bytes = field(repr=False)
     used_at: int
     state: bytes = field(repr=False)
 

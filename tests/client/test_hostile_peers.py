@@ -1,6 +1,8 @@
 """What peers, strangers and relays can do to somebody who only wants to talk, found by looking for it."""
 
-from e2echat.client.events import MessageState, Problem
+import pytest
+
+from e2echat.client.events import MessageState, Problem, Restarted
 from e2echat.crypto.keys import Device, ExchangeKey, Identity, SigningKey
 from tests.world import Person, World
 
@@ -79,6 +81,87 @@ def test_an_unusable_bundle_reseals_nothing(world: World) -> None:
     world.pass_time(61 * 24 * HOUR, 24 * HOUR)
     assert _envelopes(alice) == before or len(_envelopes(alice)) == len(before)
     assert len(alice.records.sessions_of(alice.contact("bob").id)) <= 4
+
+
+def test_strangers_are_few_and_contacts_are_heard_all_the_same(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("e2echat.client.inbox.MAX_STRANGERS", 3)
+    alice, bob = world.introduce()
+    for stranger in world.join(*(f"stranger{number}" for number in range(5))):
+        stranger.send("bob", "buy this")
+    world.settle()
+    assert len(bob.records.contacts.select("WHERE standing = 'stranger'")) == 3
+    alice.send("bob", "still there?")
+    world.settle()
+    assert bob.heard("alice") == ["hello", "still there?"]
+
+
+def test_both_opening_a_session_again_is_no_alarm(world: World) -> None:
+    alice, bob = world.introduce()
+    for person in (alice, bob):
+        with person.records.transaction():
+            person.records.sessions.delete("WHERE 1 = 1")
+        person.go_offline()
+    alice.online = bob.online = True
+    for person, peer in ((alice, bob), (bob, alice)):
+        person.send(peer.name, "again")
+    world.pass_time(5)
+    for number in range(4):
+        alice.send("bob", f"{number}")
+        world.settle()
+        bob.send("alice", f"{number}")
+        world.settle()
+    for person in (alice, bob):
+        assert not any(isinstance(event, Restarted) for event in person.events)
+    assert bob.heard("alice") == ["hello", "again", *"0123"]
+
+
+def test_a_one_time_prekey_that_nobody_came_for_in_time_is_passed_over(world: World) -> None:
+    alice, bob = world.join("alice", "bob")
+    for _ in range(61):
+        world.pass_time(24 * HOUR, 12 * HOUR)
+    alice.send("bob", "after two months")
+    world.settle()
+    assert bob.heard("alice") == ["after two months"]
+    assert bob.rows("alice")[0].reduced
+
+
+def test_prekeys_are_replenished_while_one_stays_connected(world: World) -> None:
+    alice, *others = world.join("alice", *(f"peer{number}" for number in range(4)))
+    for other in others:
+        for _ in range(20):
+            _forget(other)
+            other.send("alice", "hello")
+            world.run()
+    world.settle()
+    left = alice.engine.supply.left
+    assert left is not None
+    assert left > 25
+
+
+def _forget(person: Person) -> None:
+    """As if one had never met anybody: the next message takes another prekey."""
+    with person.records.transaction():
+        for row in person.records.contacts.select():
+            person.records.sessions.delete("WHERE contact = ?", row.id)
+
+
+def test_what_has_outlived_its_use_goes(world: World) -> None:
+    alice, bob = world.introduce()
+    _forget(bob)
+    bob.send("alice", "in another session")
+    world.settle()
+    contact = alice.contact("bob").id
+    assert len(alice.records.sessions_of(contact)) == 2
+    assert alice.records._database.execute("SELECT count(*) FROM seen") != [(0,)]
+    for _ in range(40):
+        world.pass_time(24 * HOUR, 12 * HOUR)
+        bob.send("alice", "every day")
+    assert len(alice.records.sessions_of(contact)) == 1
+    for table in ("seen", "inits"):
+        sql = f"SELECT count(*) FROM {table} WHERE expires_at < ?"
+        assert alice.records._database.execute(sql, (world.now,)) == [(0,)]
 
 
 def _envelopes(person: Person) -> list[bytes]:

@@ -193,7 +193,7 @@ def test_a_bundle_with_any_part_exchanged_is_refused_as_a_whole(
             PrekeyBundle.parse(**good | change)
 
 
-def test_a_bundle_with_either_prekey_out_of_its_time_is_refused(
+def test_a_bundle_with_a_prekey_out_of_its_time_is_refused(
     account: SigningKey,
     identity: Identity,
     device: Device,
@@ -201,14 +201,15 @@ def test_a_bundle_with_either_prekey_out_of_its_time_is_refused(
     one_time: PrekeySecret,
     randomness: SystemRandomness,
 ) -> None:
-    old = NOW - LIFETIME - 1
-    old_signed, old_one_time = (
-        PrekeySecret.generate(account, identity, device, kind, 7, old, randomness)
-        for kind in (SIGNED, ONE_TIME)
-    )
+    def at(kind: PrekeyKind, since: int) -> PrekeySecret:
+        return PrekeySecret.generate(account, identity, device, kind, 7, since, randomness)
+
     for bundle in (
-        _bundle(identity, device, old_signed, one_time),
-        _bundle(identity, device, signed, old_one_time),
+        _bundle(identity, device, at(SIGNED, NOW - LIFETIME - 1), one_time),
+        _bundle(identity, device, at(SIGNED, NOW + 2 * CLOCK_SKEW), one_time),
+        _bundle(identity, device, signed, at(ONE_TIME, NOW + 2 * CLOCK_SKEW)),
     ):
         with pytest.raises(HandshakeError):
             PrekeyBundle.parse(**bundle)
+    expired = _bundle(identity, device, signed, at(ONE_TIME, NOW - LIFETIME - 1))
+    assert PrekeyBundle.parse(**expired).one_time is None

@@ -6,7 +6,7 @@ import pytest
 
 from e2echat.store.database import Database
 from e2echat.store.records import Records
-from e2echat.store.rows import ContactRow, HeldRow, MessageRow, PrekeyRow, StreamRow
+from e2echat.store.rows import ContactRow, HeldRow, MessageRow, StreamRow
 
 DEVICE = b"d" * 32
 NOW = 1_700_000_000_000
@@ -172,15 +172,12 @@ def test_unshown_and_shown(records: Records, bob: ContactRow) -> None:
 def test_what_was_seen_is_known_until_it_expires(records: Records, bob: ContactRow) -> None:
     records.add_seen(b"hash", bob.id, NOW)
     records.add_init(b"init", NOW)
-    records.prekeys.save(PrekeyRow(1, 1, b"", b"", b"", NOW, published=True, superseded_at=NOW))
-    records.forget_expired(NOW, NOW)
+    records.forget_expired(NOW)
     assert records.seen_from(b"hash") == bob.id
     assert records.knows_init(b"init")
-    assert records.prekeys.count() == 1
-    records.forget_expired(NOW + 1, NOW + 1)
+    records.forget_expired(NOW + 1)
     assert records.seen_from(b"hash") is None
     assert not records.knows_init(b"init")
-    assert records.prekeys.count() == 0
 
 
 def test_secrets_are_not_in_repr(records: Records, bob: ContactRow) -> None:

@@ -41,6 +41,7 @@ CREATE TABLE sessions (
     state BLOB NOT NULL
 ) STRICT, WITHOUT ROWID;
 
+CREATE INDEX sessions_by_use ON sessions (used_at);
 CREATE INDEX sessions_by_contact ON sessions (contact);
 
 -- H("init", E, ct) of every first message taken in, until its prekeys are gone.

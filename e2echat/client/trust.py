@@ -1,0 +1,44 @@
+"""What a person decides about somebody: let him in, take his new key, mark it verified. docs/spec/sessions.md."""
+
+from dataclasses import dataclass, replace
+
+from e2echat.client.context import Context
+from e2echat.client.outbox import Outbox
+from e2echat.client.peers import Peers
+from e2echat.crypto.keys import Identity, safety_number
+from e2echat.store.rows import ContactRow
+
+
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """Decisions, and what follows from them for messages that wait."""
+
+    context: Context
+    peers: Peers
+    outbox: Outbox
+
+    def accept(self, contact: ContactRow) -> None:
+        """Let a stranger in, or take a changed key."""
+        changed = contact.key_changed
+        contact = self.peers.accept(contact)
+        if changed:
+            self.outbox.renumber(contact)
+        self.outbox.tell_route(self.context.records.contact(contact.id))
+
+    def verify_if(self, contact: int, number: str) -> bool:
+        """The person compared ``number``: verified are the keys last seen if it is theirs, else those in force.
+
+        Returns:
+            False when it is neither's.
+        """
+        row = self.context.records.contact(contact)
+        own = self.context.own.identity
+        if safety_number(own, Identity.parse(row.changed_identity or row.identity)) == number:
+            self.accept(row)
+        elif safety_number(own, self.peers.identity(row)) == number:
+            self.peers.dismiss_change(row)
+        else:
+            return False
+        row = self.context.records.contact(contact)
+        self.peers.save(replace(row, verified_at=self.context.now, verified_by="number"))
+        return True
