@@ -21,7 +21,10 @@ from e2echat.relay.limits import Limits
 from e2echat.relay.mailboxes import sqlite
 from e2echat.relay.mailboxes.sqlite import SqliteMailboxes
 from e2echat.relay.opening import Opened, open_board
+from e2echat.relay.peer import Peer
+from e2echat.relay.reactor import Reactor
 from e2echat.relay.server import Relay
+from e2echat.relay.tls import PlainWire
 from e2echat.relay.tokens import DAY, Registration
 from e2echat.relay.work import SegmentRow
 from e2echat.wire import frames
@@ -349,3 +352,29 @@ def test_a_log_that_does_not_fit_is_left_as_it_was(tmp_path: Path, monkeypatch: 
     assert log.read_bytes() == b"content"
     opening._grow(tmp_path / "nothing", 100_000)
     assert not (tmp_path / "nothing").exists()
+
+
+def test_who_has_taken_nothing_for_longest_is_cut_first(world: "World") -> None:
+    reactor = Reactor(world.board, Limits(unsent=1_000), PlainWire, bytes(32), None)
+    counters = world.board.counters
+    with ExitStack() as sockets:
+        peers = []
+        for blocked_since in (2.0, 1.0, 3.0):
+            ours, theirs = socket.socketpair()
+            sockets.enter_context(theirs)
+            ours.setblocking(False)
+            peer = Peer(ours, "127.0.0.1", PlainWire(), 0.0, counters)
+            while not peer.unsent:
+                peer.write(bytes(1 << 16), blocked_since)
+            peer.unsent[:] = bytes(450)
+            peer.write(b"", blocked_since)
+            peers.append(peer)
+        reactor._peers.update(peers)
+        assert counters.bytes_unsent == 3 * 450
+        reactor._bound_unsent()
+        assert [peer in reactor._peers for peer in peers] == [True, False, True]
+        assert (counters.bytes_unsent, counters.cut) == (900, 1)
+        reactor._bound_unsent()
+        assert len(reactor._peers) == 2
+        reactor.close()
+        assert counters.bytes_unsent == 0
