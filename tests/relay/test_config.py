@@ -142,3 +142,8 @@ def test_a_file_that_cannot_be_read(path: Path) -> None:
     path.mkdir()
     with pytest.raises(InvalidConfigurationError):
         load(path)
+
+
+def test_a_setting_of_several_lines_is_where_it_begins(path: Path) -> None:
+    path.write_text('\npublic = """\\\n  a\\\n  """\n')
+    assert load(path).origins["public"] == "relay.toml, line 2"
