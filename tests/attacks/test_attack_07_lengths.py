@@ -39,6 +39,14 @@ def test_the_largest_frame_is_taken_whole_and_no_larger_one(world: "World", exce
     assert len(owner.envelopes()) == 1 - excess
 
 
+@pytest.mark.parametrize("size", range(4))
+def test_a_frame_that_has_no_room_for_its_tag_closes(world: "World", size: int) -> None:
+    client = world.connect()
+    client.say(struct.pack(">II", size, frames.Tag.PING))
+    assert client.closing
+    assert client.hear() == []
+
+
 def test_what_comes_behind_it_is_not_kept(world: "World") -> None:
     client = world.connect()
     client.say(struct.pack(">I", 2**32 - 1))
