@@ -2,6 +2,8 @@ import hashlib
 import hmac
 from collections.abc import Callable
 
+import nacl.bindings
+import nacl.exceptions
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,6 +17,7 @@ from e2echat.crypto.primitives import (
     K,
     SystemRandomness,
     X,
+    argon2id,
     box,
     hkdf,
     kem_decapsulate,
@@ -198,6 +201,15 @@ def test_a_key_has_thirty_two_bytes(size: int) -> None:
         require_canonical(b"\1" * size)
     with pytest.raises(CryptoError):
         X(KEY, b"\1" * size)
+
+
+def test_a_machine_without_the_memory_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_memory(*_: object) -> None:
+        raise nacl.exceptions.RuntimeError
+
+    monkeypatch.setattr(nacl.bindings, "crypto_pwhash_alg", no_memory)
+    with pytest.raises(MemoryError):
+        argon2id(b"pass", bytes(16), 1, 1 << 30)
 
 
 def test_system_randomness() -> None:

@@ -22,7 +22,7 @@ TREE = ("e2echat", "tests", "fuzz", "pyproject.toml")
 TESTS = {
     "crypto": (
         ("tests/test_vectors.py", "tests/crypto"),
-        ("tests/attacks", "tests/client", "tests/test_corpus.py"),
+        ("tests/attacks", "tests/client", "tests/store", "tests/test_corpus.py"),
     ),
     "wire": (("tests/test_vectors.py", "tests/wire"), ("tests/crypto", "tests/attacks", "tests/relay")),
     "relay": (("tests/relay",), ("tests/attacks", "tests/client")),
