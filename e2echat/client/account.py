@@ -307,6 +307,11 @@ class Account:
         contact = self._book.require(peer)
         self._runtime.step(lambda: self._engine.trust.accept(self._records.contact(contact.id)))
 
+    @property
+    def failure(self) -> E2EChatError | None:
+        """Why we are not signed in, if there is a reason."""
+        return self._down(MAILBOX)
+
     # --- inside ----------------------------------------------------------------------------------------------------
 
     def _down(self, link: str) -> E2EChatError | None:
@@ -331,7 +336,7 @@ class Account:
 
     def _claim_may_stand(self, error: BaseException) -> bool:
         """Whether the relay may have given us the name although we did not hear of it."""
-        return self._engine.claiming and not isinstance(error, RefusedError)
+        return self._engine.claim_left and not isinstance(error, RefusedError)
 
 
 def _require_text(text: str) -> None:

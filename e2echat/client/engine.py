@@ -196,9 +196,9 @@ class Engine:
         return self._mailbox is not None and self._mailbox.signed_in
 
     @property
-    def claiming(self) -> bool:
-        """Whether our claim has left and no answer has come: the name may be ours."""
-        return self._claim_in_doubt or (self._mailbox is not None and self._mailbox.claiming)
+    def claim_left(self) -> bool:
+        """Whether we claimed our name since the start: it may be ours, whatever went wrong since."""
+        return self._claim_in_doubt or (self._mailbox is not None and self._mailbox.claim_left)
 
     @property
     def supplied(self) -> bool:
@@ -208,10 +208,11 @@ class Engine:
 
     @property
     def unsent(self) -> bool:
-        """Whether signals or uploads are still on their way to the relay."""
+        """Whether anything is still on its way to the relay."""
         records = self.context.records
         publishing = self._mailbox is not None and self._mailbox.publishing
-        return publishing or records.next_receipt_at() is not None or records.unaccepted_signals() > 0
+        busy = any(dialogue.busy for dialogue in self._sending.values())
+        return publishing or busy or records.next_receipt_at() is not None or records.unaccepted_signals() > 0
 
     # --- happenings --------------------------------------------------------------------------------------------
 
@@ -278,6 +279,7 @@ class Engine:
             return
         try:
             self.outbox.introduced(contact, answer)
+            self.inbox.told(contact)
         except (MalformedError, CryptoError, KeyChangedError) as error:
             self.context.tell(Problem(f"{name}: {error}"))
 
@@ -297,7 +299,6 @@ class Engine:
                 continue
             # Whoever watches learns nothing more when we ask about somebody to whom we send.
             if not self.outbox.submit(contact, dialogue) or contact_id in self.inbox.doubted:
-                self.inbox.doubted.discard(contact_id)
                 self._fetch(link, contact.name, prekeys=False)
         for contact in self.inbox.doubted_strangers():
             self._fetch(context.own.relay_of(contact), contact.name, prekeys=False)
@@ -330,7 +331,7 @@ class Engine:
 
     def _forget(self, link: str) -> None:
         if link == MAILBOX:
-            self._claim_in_doubt |= self._mailbox is not None and self._mailbox.claiming
+            self._claim_in_doubt = self.claim_left
             self._mailbox = None
         else:
             self._sending.pop(link, None)

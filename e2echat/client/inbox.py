@@ -21,6 +21,8 @@ REMEMBER = 90 * 86_400_000
 """Milliseconds for which envelopes and first messages are known again: more than mailbox and prekeys last."""
 
 
+MAX_DOUBTED = 16
+"""Envelopes held for one name in doubt."""
 MAX_STRANGERS = 200
 """People who wrote and were not answered; further ones are heard when they try again after some have been."""
 
@@ -33,8 +35,11 @@ class Inbox:
     peers: Peers
     sessions: Sessions
     arrivals: Arrivals
-    doubted: set[int] = field(default_factory=set)
-    """Contacts under whose name another identity has written: what does the relay say whose name it is?"""
+    doubted: dict[int, list[bytes]] = field(default_factory=dict, repr=False)
+    """Envelopes of another identity under a contact's name, by contact, until the relay has said whose name it is.
+
+    A few only, and in memory only: their senders keep them, and send them again.
+    """
 
     def take(self, envelope: bytes) -> None:
         """Take one envelope in. What nobody of ours can have sent changes nothing."""
@@ -51,6 +56,13 @@ class Inbox:
         records.add_seen(digest, contact.id, self.context.now + REMEMBER)
         if contact.standing != "blocked":
             self.arrivals.take(contact, session, opened)
+
+    def told(self, contact: ContactRow) -> None:
+        """The relay has said whose name it is: what was in doubt is looked at again."""
+        for envelope in self.doubted.pop(contact.id, []):
+            self.take(envelope)
+        # What is still not the name's owner's stays out.
+        self.doubted.pop(contact.id, None)
 
     def doubted_strangers(self) -> list[ContactRow]:
         """Strangers whose name somebody else wrote under, too: nobody has said yet whose it is."""
@@ -75,7 +87,7 @@ class Inbox:
             envelope,
             now=self.context.now // 1000,
         )
-        return self._begun(accepted), accepted.session, accepted.opened
+        return self._begun(accepted, envelope), accepted.session, accepted.opened
 
     # --- sessions --------------------------------------------------------------------------------------------
 
@@ -89,7 +101,7 @@ class Inbox:
             contact = self.peers.proceed(contact, session)
         return contact
 
-    def _begun(self, accepted: Accepted) -> ContactRow:
+    def _begun(self, accepted: Accepted, envelope: bytes) -> ContactRow:
         """A first message opened a session towards us."""
         context, records, session = self.context, self.context.records, accepted.session
         own = context.own
@@ -111,7 +123,9 @@ class Inbox:
             contact = replace(self.peers.proceed(contact, session), generation=session.generation)
         elif session.peer.raw not in (contact.identity, contact.changed_identity):
             # Anybody can write under any name; that it changed hands is for its relay to say.
-            self.doubted.add(contact.id)
+            held = self.doubted.setdefault(contact.id, [])
+            if envelope not in held and len(held) < MAX_DOUBTED:
+                held.append(envelope)
             raise CryptoError("a first message of another identity under a contact's name")
         elif self.peers.meet(contact, session.peer, session.peer_device):
             contact = self.peers.reach(contact, accepted.route)

@@ -63,6 +63,8 @@ class MailboxDialogue(Dialogue):
         self._publishing: int | None = None
         self._acknowledged = 0
         self.signed_in = False
+        self.claim_left = False
+        """Whether a claim left on this connection: the name may be ours, even if we heard no answer."""
 
     def begin(self) -> list[Happening]:
         """Claim the name unless the relay has it; then sign in."""
@@ -70,6 +72,7 @@ class MailboxDialogue(Dialogue):
             self._authenticate()
             return []
         self._claiming = self.next_request()
+        self.claim_left = True
         own = self._sign_in
         records = own.identity.raw, own.device.raw, own.claim.raw
         self.say(relay.Claim(self._claiming, *records, own.capability_hash, own.token))
@@ -113,11 +116,6 @@ class MailboxDialogue(Dialogue):
         """Upload prekey records; one upload at a time."""
         self._publishing = self.next_request()
         self.say(relay.Publish(self._publishing, signed, one_time))
-
-    @property
-    def claiming(self) -> bool:
-        """Whether a claim awaits its answer."""
-        return self._claiming is not None
 
     @property
     def publishing(self) -> bool:

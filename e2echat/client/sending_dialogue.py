@@ -68,6 +68,11 @@ class SendingDialogue(Dialogue):
         return envelope_id in self._flying
 
     @property
+    def busy(self) -> bool:
+        """Whether anything awaits the relay's answer."""
+        return bool(self._flying or self._fetches or self._opening)
+
+    @property
     def flying(self) -> int:
         """How many envelopes were submitted here and not settled yet."""
         return len(self._flying)

@@ -131,6 +131,8 @@ class Output:
 
     def abandon(self) -> None:
         """Send what is still buffered for a reader that has gone to nowhere, so that the exit stays silent."""
+        if self._stdout is None:
+            return
         with contextlib.suppress(OSError, ValueError):
             nowhere = os.open(os.devnull, os.O_WRONLY)
             os.dup2(nowhere, sys.stdout.fileno())

@@ -14,6 +14,7 @@ from prompt_toolkit import PromptSession
 from prompt_toolkit.application import run_in_terminal
 
 from e2echat.faces.conversation import Conversation
+from e2echat.faces.exits import Exit
 from e2echat.faces.output import Output, Writable
 from e2echat.faces.sanitiser import visible
 
@@ -21,9 +22,9 @@ if TYPE_CHECKING:
     from e2echat.client.account import Account
 
 
-def talk_on_screen(account: "Account", peer: str, out: Output) -> None:
+def talk_on_screen(account: "Account", peer: str, out: Output) -> Exit:
     """Until the person leaves with Ctrl+D, Ctrl+C or ``/quit``."""
-    asyncio.run(_talk(account, peer, out))
+    return asyncio.run(_talk(account, peer, out))
 
 
 class AbovePrompt:
@@ -48,13 +49,18 @@ class AbovePrompt:
         self._terminal.flush()
 
 
-async def _talk(account: "Account", peer: str, out: Output) -> None:
+class InterruptedTyping(EOFError):  # noqa: N818 - an end of input that says how it came
+    """Ctrl+C at the prompt."""
+
+
+async def _talk(account: "Account", peer: str, out: Output) -> Exit:
     prompt: PromptSession[str] = PromptSession(
         "> ",
         bottom_toolbar=lambda: f" {visible(conversation.summary)} | /help",
         erase_when_done=True,
         # In a task, KeyboardInterrupt would tear down the loop with the terminal as it is.
-        interrupt_exception=EOFError,
+        interrupt_exception=InterruptedTyping,
+        enable_suspend=True,
     )
     loop = asyncio.get_running_loop()
     above = out.through(lambda terminal: AbovePrompt(terminal, loop))
@@ -71,7 +77,7 @@ async def _talk(account: "Account", peer: str, out: Output) -> None:
     follower = asyncio.create_task(asyncio.to_thread(conversation.follow, over))
     sender = asyncio.create_task(asyncio.to_thread(enter_lines))
     try:
-        await _read_lines(prompt, lines, {follower, sender})
+        return await _read_lines(prompt, lines, {follower, sender})
     finally:
         lines.put(None)
         over.set()
@@ -80,7 +86,7 @@ async def _talk(account: "Account", peer: str, out: Output) -> None:
 
 async def _read_lines(
     prompt: "PromptSession[str]", lines: "queue.SimpleQueue[str | None]", work: set[asyncio.Task[None]]
-) -> None:
+) -> Exit:
     """Pass on what is typed, until the person leaves or one of ``work`` has ended."""
     while True:
         typing = asyncio.create_task(prompt.prompt_async())
@@ -88,8 +94,10 @@ async def _read_lines(
         if not typing.done():
             typing.cancel()
             await asyncio.wait({typing})
-            return
+            return Exit.DONE
         try:
-            lines.put(typing.result())
+            lines.put(typing.result().rstrip("\n"))
+        except InterruptedTyping:
+            return Exit.INTERRUPTED
         except EOFError:
-            return
+            return Exit.DONE

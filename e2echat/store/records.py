@@ -217,8 +217,8 @@ class Records:
         return [row[0] for row in reversed(rows)]
 
     def count_queued(self) -> int:
-        """Texts of ours without the recipient's receipt."""
-        return self.messages.count(f"WHERE {_UNSETTLED} AND kind = 'text'")
+        """Texts of ours that the relay does not have."""
+        return self.messages.count("WHERE outgoing = 1 AND state = 'queued' AND kind = 'text'")
 
     def numbering(self, contact: int, device_hash: bytes) -> NumberingRow:
         """How far our numbering towards a peer's device has come."""

@@ -126,7 +126,14 @@ def test_little_is_kept_waiting(
 
 def test_a_chain_of_hashes_that_does_not_add_up_is_shown(people: tuple[World, Person, Person]) -> None:
     _, alice, bob = people
-    first = _text(alice, "bob", _next(bob), prev=alice.records.numbering(alice.contact("bob").id, alice.engine.peers.device(alice.contact("bob")).hash).previous_hash)
+    first = _text(
+        alice,
+        "bob",
+        _next(bob),
+        prev=alice.records.numbering(
+            alice.contact("bob").id, alice.engine.peers.device(alice.contact("bob")).hash
+        ).previous_hash,
+    )
     second = replace(
         _text(alice, "bob", first.seq + 1), prev=payload_hash(payloads.encode(first)), text="right"
     )

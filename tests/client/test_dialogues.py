@@ -135,9 +135,9 @@ def test_a_new_name_is_claimed_before_signing_in(mailbox: MailboxDialogue, sign_
     (claim,) = _said(mailbox)
     assert isinstance(claim, relay.Claim)
     assert claim.claim == sign_in.claim.raw
-    claiming = [mailbox.claiming]
+    assert mailbox.claim_left
     assert _say(mailbox, relay.Done(1)) == []
-    assert [*claiming, mailbox.claiming] == [True, False]
+    assert mailbox.claim_left
     (authenticate,) = _said(mailbox)
     assert isinstance(authenticate, relay.Authenticate)
     assert not mailbox.signed_in

@@ -22,6 +22,7 @@ from e2echat.client.events import (
     Status,
 )
 from e2echat.errors import (
+    E2EChatError,
     InvalidNameError,
     KeyChangedError,
     LocalError,
@@ -228,6 +229,14 @@ class FakeAccount:
             raise NoSuchPeerError
         found = [m for m in self._world.messages if m.peer == peer and (search or "") in m.text]
         return found[-limit:] if limit else found
+
+    @property
+    def failure(self) -> E2EChatError | None:
+        found = self._world.failures.get("failure")
+        if found is not None:
+            assert isinstance(found, E2EChatError)
+            return found
+        return None if self._world.up else RelayUnreachableError("nobody answers")
 
     def status(self) -> Status:
         return Status(

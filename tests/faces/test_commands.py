@@ -22,6 +22,7 @@ from e2echat.errors import (
     ProfileExistsError,
     RefusedError,
     RelayUnreachableError,
+    StorageError,
     WrongRelayError,
 )
 from e2echat.faces.feed import Feed
@@ -284,6 +285,14 @@ class TestReceive:
         result = cli("receive")
         assert result.code == 5
         assert len(result.lines) == 1
+
+    @pytest.mark.parametrize(("why", "code"), [(StorageError("full"), 1), (RefusedError("taken"), 8)])
+    def test_says_why_the_relay_was_not_asked(
+        self, cli: "CommandLine", world: "World", why: Exception, code: int
+    ) -> None:
+        world.up = False
+        world.failures["failure"] = why
+        assert cli("receive").code == code
 
     def test_a_wrong_relay(self, cli: "CommandLine", world: "World") -> None:
         world.failures["catch_up"] = WrongRelayError("another")

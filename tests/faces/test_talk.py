@@ -294,12 +294,12 @@ class TestOnAScreen:
             screen.type("/quit\r")
             assert screen.ends() == 0
 
-    @pytest.mark.parametrize("key", ["\x03", "\x04"])
-    def test_leaving_by_key(self, terminal: Start, key: str) -> None:
+    @pytest.mark.parametrize(("key", "code"), [("\x03", 130), ("\x04", 0)])
+    def test_leaving_by_key(self, terminal: Start, key: str, code: int) -> None:
         screen = terminal("talk", "--peer", "bob")
         screen.shows("connected")
         screen.type(key)
-        assert screen.ends() == 0
+        assert screen.ends() == code
         assert "Traceback" not in screen.raw
 
     def test_a_paste_of_several_lines_is_one_message(self, terminal: Start, process: "Process") -> None:

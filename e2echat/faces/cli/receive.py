@@ -52,4 +52,4 @@ def _messages(session: Session, account: "Account", timeout: float | None) -> It
         if timeout is None or not isinstance(event, Connected | Disconnected):
             show_event(session.out, event)
     if not answered:
-        raise RelayUnreachableError(account.status().problem or "The relay does not answer.")
+        raise account.failure or RelayUnreachableError("The relay does not answer.")

@@ -5,6 +5,7 @@ import time
 import click
 
 from e2echat.client.events import MessageState
+from e2echat.errors import KeyChangedError
 from e2echat.faces.cli.options import common, timeout_option, words
 from e2echat.faces.cli.session import Session
 from e2echat.faces.exits import Exit
@@ -39,9 +40,14 @@ def send(session: Session, peer: str, text: str | None, wanted: str, timeout: fl
     outbox, and leaves with the next command that connects.
     """
     text = _text(session, text)
-    deadline = time.monotonic() + timeout
     with session.open_account() as account:
-        message_id = account.send(peer, text, timeout=timeout)
+        deadline = time.monotonic() + timeout
+        try:
+            message_id = account.send(peer, text, timeout=timeout)
+        except KeyChangedError as error:
+            if error.message_id is not None and session.out.json:
+                session.out.record({"type": "sent", "id": error.message_id, "to": peer, "state": "queued"})
+            raise
         goal = MessageState(wanted)
         state = account.wait(message_id, goal, max(0.0, deadline - time.monotonic()))
         values = {"type": "sent", "id": message_id, "to": peer, "state": state.value}

@@ -48,7 +48,7 @@ def talk(session: Session, peer: str | None, timeout: float) -> Exit:
         else:
             from e2echat.faces.talk import talk_on_screen  # noqa: PLC0415 - see above
 
-            talk_on_screen(account, peer, session.out)
+            return talk_on_screen(account, peer, session.out)
         return Exit.DONE
 
 
