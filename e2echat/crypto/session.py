@@ -139,8 +139,6 @@ class Session:
             HandshakeError: its prekeys are gone, or anything in it does not check out.
         """
         raw, _, _ = split(envelope)
-        if not raw:
-            raise MalformedError("not a first message")
         preamble = Preamble.parse(raw)
         proposal = handshake.accept(own, secrets, preamble)
         agreed, introduction = proposal.agreement, proposal.introduction

@@ -122,7 +122,7 @@ class Control:
 
     def _publish(self, connection: Connection, message: messages.Publish) -> None:
         entry = self._directory.find(connection.name)
-        if entry is None or connection.closing:
+        if entry is None:
             raise RefusedRequestError(Refusal.NOT_AUTHENTICATED)
         save = self._directory.publish(entry, message)
         self._store(connection, save, partial(self._published, connection, message.request, save))

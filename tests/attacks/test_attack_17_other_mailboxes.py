@@ -73,6 +73,17 @@ def test_the_owner_can_change_it(world: "World", relay_world: "ModuleType") -> N
 
 
 @pytest.mark.parametrize("known", [True, False])
+def test_a_knock_token_is_good_for_its_mailbox_alone(world: "World", *, known: bool) -> None:
+    world.account("bob")
+    world.account("eve")
+    sender = world.connect()
+    knock = sender.ask(messages.Fetch(1, "eve", False), messages.Bundle).knock
+    mailbox = world.mailboxes["bob"] if known else bytes(16)
+    assert sender.refused(messages.Open(1, mailbox, knock, False)) == Refusal.NO_SUCH_CAPABILITY
+    sender.ask(messages.Open(1, world.mailboxes["eve"], knock, False), messages.Opened)
+
+
+@pytest.mark.parametrize("known", [True, False])
 def test_a_wrong_capability_costs_the_same_work_for_any_mailbox(
     world: "World", monkeypatch: pytest.MonkeyPatch, *, known: bool
 ) -> None:
