@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 from e2echat.client.events import Event, Message, MessageState
 from e2echat.client.own import Own
+from e2echat.crypto.keys import Device, Identity
 from e2echat.crypto.primitives import Randomness
 from e2echat.store.records import Records
 from e2echat.store.rows import ContactRow, MessageRow
@@ -56,4 +57,9 @@ class Context:
             sender=self.own.name if row.outgoing else peer,
             recipient=peer if row.outgoing else self.own.name,
             number=row.id,
+            new_key=not row.outgoing and contact.key_changed and row.device_hash != _accepted_device(contact),
         )
+
+
+def _accepted_device(contact: ContactRow) -> bytes:
+    return Device.parse(contact.device, Identity.parse(contact.identity)).hash

@@ -23,7 +23,10 @@ class MessageState(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One message of the history. ``number`` is its place in the local history."""
+    """One message of the history.
+
+    ``number`` is its place in the local history; ``new_key``: it came under a key that nobody has accepted yet.
+    """
 
     id: str
     peer: str
@@ -38,6 +41,7 @@ class Message:
     sender: str
     recipient: str
     number: int
+    new_key: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,7 +66,12 @@ class Conversation:
             self._out.text(message_head(message, with_state=True), message.text)
         for message in waiting:
             show_message(self._account, self._out, message)
-        if not self._verified():
+        contact = self._contact()
+        if contact is not None and contact.key_changed:
+            self._out.note(
+                f"-- The key of {self.peer} has changed; what you write is held until you /verify or /accept it."
+            )
+        elif not self._verified():
             self._out.note(f"-- {self.peer} is not verified yet; to compare the number: /verify")
         self._summarise()
 

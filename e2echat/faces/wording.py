@@ -63,6 +63,8 @@ def message_head(message: Message, *, with_date: bool = True, with_state: bool =
     if message.direction == "in":
         if message.standing == "stranger":
             marks.append("new, unverified")
+        elif message.new_key:
+            marks.append("under a new key, not accepted")
         if message.reduced_forward_secrecy:
             marks.append("reduced forward secrecy until the first reply")
         name = message.sender + (" ✓" if message.verified else "")

@@ -86,6 +86,22 @@ def test_the_number_of_the_former_key_dismisses_the_new_one(world: World) -> Non
     assert alice.contact("bob").identity == bob.own.identity.raw
 
 
+def test_what_comes_under_a_new_key_is_marked_until_it_is_accepted(world: World) -> None:
+    alice, bob = _friends(world, verified=False)
+    again = world.reinstall(bob)
+    again.send("alice", "a new telephone")
+    world.settle()
+    shown = [alice.engine.context.message(row, alice.contact("bob")) for row in alice.rows("bob")]
+    assert [(one.text, one.new_key) for one in shown if one.direction == "in"][-1] == (
+        "a new telephone",
+        True,
+    )
+    assert not any(one.new_key for one in shown[:-1])
+    alice.accept("bob")
+    shown = [alice.engine.context.message(row, alice.contact("bob")) for row in alice.rows("bob")]
+    assert not any(one.new_key for one in shown)
+
+
 def test_accepting_while_envelopes_are_in_flight_loses_and_doubles_nothing(world: World) -> None:
     alice, bob = _friends(world, verified=False)
     bob.go_offline()

@@ -227,7 +227,9 @@ class TestReceive:
     ) -> None:
         world.message("a", standing="stranger", reduced_forward_secrecy=True)
         world.message("b", verified=True)
-        first, second = cli("receive").lines
+        world.message("c", new_key=True)
+        first, second, third = cli("receive").lines
+        assert "bob (under a new key, not accepted): c" in third
         assert "bob (new, unverified; reduced forward secrecy until the first reply): a" in first
         assert second.endswith("bob ✓: b")
 
