@@ -1,5 +1,6 @@
 """Claiming a taken, confusable or case-variant name: the relay refuses, whatever the order and the timing."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -21,6 +22,13 @@ def test_a_confusable_name_is_refused(
     rival = relay_world.Account(second, world.key.public)
     assert world.connect().refused(rival.claim()) == Refusal.NAME_TAKEN
     assert world.connect().refused(messages.Fetch(1, second, True)) == Refusal.NO_SUCH_NAME
+
+
+@pytest.mark.parametrize("older", ["claim", "device"])
+def test_neither_epoch_goes_back(world: "World", relay_world: "ModuleType", older: str) -> None:
+    bob = world.account("bob")
+    now, before = bob.claim(), relay_world.Account("bob", bob.relay_key, bob.epoch - 1, bob.key).claim()
+    assert world.connect().refused(replace(now, **{older: getattr(before, older)})) == Refusal.STALE
 
 
 def test_a_higher_epoch_does_not_make_another_key_the_owner(
