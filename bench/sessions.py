@@ -1,5 +1,6 @@
 """What a session costs: a message within a chain, and one whose answer turns the ratchet."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any
 
@@ -63,15 +64,15 @@ PAIRS, PING_PONGS = 400, 150
 """What is done in one round; 150 ping-pongs are six KEM steps."""
 
 
-class Turns:
+class Turns(ABC):
     """A conversation of ``one``, whose turn it is, and ``other``."""
 
     one: Any
     other: Any
 
+    @abstractmethod
     def send(self) -> None:
         """A message of ``one`` that ``other`` reads."""
-        raise NotImplementedError
 
     def turn(self) -> None:
         """A message, and one back: each begins a chain."""

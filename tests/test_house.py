@@ -19,7 +19,7 @@ IMAGES = {".png", ".gif", ".ico"}
 STRAY = re.compile(
     r"/(?:home|root|users|work|mnt)/[a-z]"
     r"|[a-z]:\\users\\"
-    r"|index-url|find-links|trusted-host|pythonhosted|pypi\.org/simple|artifactory",
+    r"|index-url|find-links|trusted-host|//[a-z.-]+/simple\b|artifactory",
     re.IGNORECASE,
 )
 

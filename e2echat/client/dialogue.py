@@ -5,6 +5,7 @@ A dialogue lives as long as one connection. It takes frames and gives happenings
 sending connection never says who it is.
 """
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -114,7 +115,7 @@ def why_refused(reason: Refusal) -> str:
     return _WORDS[reason]
 
 
-class Dialogue:
+class Dialogue(ABC):
     """What both kinds share: the hello, request numbers, and the bytes to send."""
 
     def __init__(self, address: RelayAddress, certificate_hash: bytes) -> None:
@@ -154,17 +155,17 @@ class Dialogue:
             raise MalformedError("the relay has not greeted")
         return self._hello
 
+    @abstractmethod
     def begin(self) -> list[Happening]:
         """Called once the relay has proved its key."""
-        raise NotImplementedError
 
+    @abstractmethod
     def answer(self, message: Message) -> list[Happening]:
         """Called with every control message after the hello."""
-        raise NotImplementedError
 
+    @abstractmethod
     def other(self, tag: int, body: bytes) -> list[Happening]:
         """Called with every other frame."""
-        raise NotImplementedError
 
     def next_request(self) -> int:
         """A fresh request number."""
