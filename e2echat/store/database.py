@@ -35,6 +35,8 @@ _SETTINGS = (
     # One process owns a profile: then the WAL's index needs no file of its own.
     "PRAGMA locking_mode = EXCLUSIVE",
     "PRAGMA journal_mode = WAL",
+    # After a kill the log still holds earlier states: keys among them that have been used since.
+    "PRAGMA wal_checkpoint(TRUNCATE)",
 )
 _REASONS = {
     "SQLITE_FULL": "the disk is full",

@@ -1,5 +1,7 @@
 import os
 import stat
+import subprocess
+import sys
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
@@ -265,4 +267,20 @@ def test_our_own_schema_applies() -> None:
     database = Database.open(None, KEY)
     assert database.execute("PRAGMA user_version") == [(len(schema_scripts()),)]
     assert len(schema_scripts()) > 0
+    database.close()
+
+
+def test_what_a_killed_process_left_in_the_log_is_gone_once_the_next_one_opens(tmp_path: Path) -> None:
+    path = tmp_path / "database"
+    program = (
+        "import os, sys; from pathlib import Path; from e2echat.store.database import Database\n"
+        "database = Database.open(Path(sys.argv[1]), bytes(32), [])\n"
+        "with database.transaction(): database.execute('CREATE TABLE t (x)')\n"
+        "os._exit(0)"
+    )
+    subprocess.run([sys.executable, "-c", program, str(path)], check=True)
+    log = path.with_name("database-wal")
+    assert log.stat().st_size > 0
+    database = Database.open(path, bytes(32), [])
+    assert log.stat().st_size == 0
     database.close()
