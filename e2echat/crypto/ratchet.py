@@ -58,16 +58,6 @@ class Received(NamedTuple):
     number: int
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class Derived:
-    """RK, CK, NHK, CA of a new chain; NHK is for whoever began it."""
-
-    key: bytes
-    chain_key: bytes
-    next_header_key: bytes
-    ca: bytes
-
-
 @dataclass(frozen=True, slots=True)
 class Root:
     """What a new chain changes.
@@ -88,43 +78,43 @@ class Root:
     kem_epoch: int
     stepped_at: int
 
-    def derive(self, sid: bytes, said: Announcement, dh: bytes, answered: Answered | None) -> Derived:
-        """Mix in a new chain's DH secret, and its KEM secret if it answers an ek."""
+    def derive(self, sid: bytes, said: Announcement, dh: bytes, answered: Answered | None) -> bytes:
+        """RK, CK and NHK of a new chain, and CA behind them if it completes a KEM step."""
         if answered is None:
             fields = (sid, u32(said.chain), H("kem", said.dh, b"", b""))
-            keys = hkdf(dh, "rk", *fields, length=3 * KEY_SIZE, salt=self.key)
-            return Derived(keys[:32], keys[32:64], keys[64:], self.ca)
+            return hkdf(dh, "rk", *fields, length=3 * KEY_SIZE, salt=self.key)
         fields = (sid, u32(said.chain), H("kem", said.dh, answered.ek, said.answer))
         ikm = dh + answered.secret
-        keys = hkdf(ikm, "rk", *fields, H("ca", self.ca), length=4 * KEY_SIZE, salt=self.key)
-        return Derived(keys[:32], keys[32:64], keys[64:96], keys[96:])
+        return hkdf(ikm, "rk", *fields, H("ca", self.ca), length=4 * KEY_SIZE, salt=self.key)
 
-    def sent(self, derived: Derived, secret: ExchangeKey, *, stepped: bool, now: int) -> "Root":
-        """The root once we have begun the next chain, with a completed KEM step or not."""
+    def sent(self, keys: bytes, secret: ExchangeKey, now: int) -> "Root":
+        """The root once we have begun the next chain under ``secret``, whose ``keys`` were derived."""
+        ca = keys[96:]
         return Root(
-            derived.key,
-            derived.ca,
+            keys[:32],
+            ca or self.ca,
             self.chain + 1,
             secret,
             self.peer_key,
-            derived.next_header_key,
+            keys[64:96],
             self.receiving_header_key,
-            self.kem_epoch + stepped,
-            now if stepped else self.stepped_at,
+            self.kem_epoch + bool(ca),
+            now if ca else self.stepped_at,
         )
 
-    def received(self, derived: Derived, peer_key: bytes, *, stepped: bool, now: int) -> "Root":
-        """The root once the peer has begun the next chain, with a completed KEM step or not."""
+    def received(self, keys: bytes, peer_key: bytes, now: int) -> "Root":
+        """The root once the peer has begun the next chain under ``peer_key``, whose ``keys`` were derived."""
+        ca = keys[96:]
         return Root(
-            derived.key,
-            derived.ca,
+            keys[:32],
+            ca or self.ca,
             self.chain + 1,
             None,
             peer_key,
             self.sending_header_key,
-            derived.next_header_key,
-            self.kem_epoch + stepped,
-            now if stepped else self.stepped_at,
+            keys[64:96],
+            self.kem_epoch + bool(ca),
+            now if ca else self.stepped_at,
         )
 
 
@@ -217,14 +207,15 @@ class Ratchet:
                 shared = kem_decapsulate(self.sending.kem_seed, said.answer)
                 answered = Answered(self.sending.offer, shared)
         dh = X(secret.secret, said.dh)
-        derived = self.root.derive(self.sid, said, dh, answered)
-        current = ReceivingChain(self.root.receiving_header_key, derived.chain_key, 0, head, tail, {})
+        keys = self.root.derive(self.sid, said, dh, answered)
+        current = ReceivingChain(self.root.receiving_header_key, keys[32:64], 0, head, tail, {})
         current, message_key = current.take(number)
         retired = self.retired
-        if self.receiving:
-            retired = (*retired, self.receiving.retire(said.previous, now))
-        root = self.root.received(derived, said.dh, stepped=answered is not None, now=now)
-        retired = bound_retired(retired, current, now)
+        if self.receiving and (ended := self.receiving.retire(said.previous, now)).skipped:
+            retired = (*retired, ended)
+        root = self.root.received(keys, said.dh, now)
+        if retired:
+            retired = bound_retired(retired, current, now)
         return self._after(root, None, current, retired, sent, now), message_key, said.chain, number
 
     def _require_next(self, said: Announcement, number: int) -> None:
@@ -257,9 +248,9 @@ class Ratchet:
             offer = kem_public(seed)
         said = Announcement(secret.public, number, self.sent, offer, answer)
         dh = X(secret.secret, self.root.peer_key)
-        derived = self.root.derive(self.sid, said, dh, answered)
-        chain = SendingChain(self.root.sending_header_key, derived.chain_key, 0, said.head, said.tail, seed)
-        return self.root.sent(derived, secret, stepped=answered is not None, now=now), chain
+        keys = self.root.derive(self.sid, said, dh, answered)
+        chain = SendingChain(self.root.sending_header_key, keys[32:64], 0, said.head, said.tail, seed)
+        return self.root.sent(keys, secret, now), chain
 
     def _is_step_due(self, chain: int, now: int) -> bool:
         return (

@@ -5,6 +5,7 @@ nothing is ever re-encoded. Signing and verifying happen in ``crypto``; this is 
 """
 
 from collections.abc import Sequence
+from functools import cache
 from struct import Struct
 
 from e2echat.errors import MalformedError
@@ -16,7 +17,7 @@ _LENGTH = Struct(">I")
 
 def lp(*parts: bytes) -> bytes:
     """Each part behind its length."""
-    return b"".join([_LENGTH.pack(len(part)) + part for part in parts])
+    return b"".join([len(part).to_bytes(4) + part for part in parts])
 
 
 def u16(value: int) -> bytes:
@@ -36,7 +37,13 @@ def u64(value: int) -> bytes:
 
 def pack(label: str, *fields: bytes) -> bytes:
     """A record's bytes up to its signature."""
-    return lp(LABEL_PREFIX + label.encode(), *fields)
+    return _label(label) + lp(*fields)
+
+
+@cache
+def _label(label: str) -> bytes:
+    """Labels are few, and stand in our own code."""
+    return lp(LABEL_PREFIX + label.encode())
 
 
 def unlp(data: bytes, count: int) -> list[bytes]:
