@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test lint check vectors bench fuzz mutants fmt pictures clean
+.PHONY: demo test campaigns lint check vectors bench fuzz mutants fmt pictures clean
 
 # The build's own dependencies are pinned too: an isolated build does not read -c.
 $(STAMP): pyproject.toml constraints.txt
@@ -18,7 +18,10 @@ demo: $(STAMP)
 	@$(BIN)/python -m e2echat.faces.demo
 
 test: $(STAMP)
-	$(BIN)/pytest -n auto
+	$(BIN)/pytest -n auto -m "not campaign"
+
+campaigns: $(STAMP)
+	$(BIN)/pytest -n auto -m campaign
 
 lint: $(STAMP)
 	$(BIN)/ruff format --check
@@ -26,7 +29,7 @@ lint: $(STAMP)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-check: lint test
+check: lint test campaigns
 
 vectors: $(STAMP)
 	@$(BIN)/python -m tests.vectors

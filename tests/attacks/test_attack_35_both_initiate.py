@@ -95,6 +95,7 @@ def _forget_each_other(people: tuple[Person, ...]) -> None:
         person.records._database.execute("DELETE FROM seen")
 
 
+@pytest.mark.campaign
 @pytest.mark.parametrize("number", range(WORLDS))
 def test_both_come_to_one_session(world: World, number: int) -> None:
     alice, bob = world.join("alice", "bob")

@@ -185,6 +185,7 @@ def _play(random: Random) -> None:
         model.authenticators_agree_at_each_step()
 
 
+@pytest.mark.campaign
 @pytest.mark.parametrize("block", range(20))
 def test_ten_thousand_schedules(block: int) -> None:
     """Hypothesis looks for hard ones; these are many."""
