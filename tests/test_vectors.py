@@ -18,7 +18,6 @@ from e2echat.crypto.keys import (
     SigningKey,
     fingerprint_groups,
     safety_number,
-    safety_number_groups,
 )
 from e2echat.crypto.padding import envelope_size, pad, padme, unpad
 from e2echat.crypto.prekeys import Prekey, PrekeyBundle, PrekeyKind, PrekeySecret
@@ -35,6 +34,7 @@ from e2echat.errors import (
     TextTooLongError,
     WrongRelayError,
 )
+from e2echat.faces.wording import grouped
 from e2echat.wire import codec, frames, records, relay_messages
 from e2echat.wire.address import RelayAddress
 from e2echat.wire.names import canonical_name
@@ -177,7 +177,7 @@ def test_identities() -> None:
     assert [identity.raw for identity in found] == number["identities"]
     for pair in (found, found[::-1]):
         assert safety_number(*pair) == number["number"]
-    assert safety_number_groups(number["number"]) == number["groups"]
+    assert grouped(number["number"]) == number["groups"]
 
 
 def test_prekeys() -> None:

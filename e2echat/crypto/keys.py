@@ -165,8 +165,3 @@ def safety_number(one: Identity, other: Identity) -> str:
     """Sixty digits that are equal on both sides; both names and keys are inside. docs/spec/identity.md."""
     first, second = sorted((one.raw, other.raw))
     return f"{int.from_bytes(H('safety', first, second)) % 10**60:060d}"
-
-
-def safety_number_groups(number: str) -> str:
-    """A safety number as a person reads it: twelve groups of five."""
-    return " ".join(number[i : i + 5] for i in range(0, len(number), 5))

@@ -94,15 +94,6 @@ class Database:
             rows: list[Row] = cursor.fetchall()
             return rows
 
-    def execute_many(self, sql: str, rows: Sequence[Parameters]) -> None:
-        """Run one statement for each of ``rows``.
-
-        Raises:
-            StorageError: it failed.
-        """
-        with _storage_errors():
-            self._connection.executemany(sql, rows).close()
-
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """All that happens inside is durable at its end, or did not happen if an exception leaves it.

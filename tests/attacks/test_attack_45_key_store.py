@@ -93,7 +93,8 @@ def test_a_deleted_or_emptied_database(tmp_path: Path) -> None:
 def test_pages_flipped_swapped_or_deleted(tmp_path: Path, change: str) -> None:
     path, page = tmp_path / "database", 4096
     database = Database.open(path, bytes(32), ["CREATE TABLE notes (text TEXT) STRICT;"])
-    database.execute_many("INSERT INTO notes VALUES (?)", [(f"{n:03000}",) for n in range(20)])
+    for number in range(20):
+        database.execute("INSERT INTO notes VALUES (?)", (f"{number:03000}",))
     database.close()
     data = bytearray(path.read_bytes())
     if change == "flip":

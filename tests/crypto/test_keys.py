@@ -11,7 +11,6 @@ from e2echat.crypto.keys import (
     SigningKey,
     fingerprint_groups,
     safety_number,
-    safety_number_groups,
 )
 from e2echat.crypto.primitives import H
 from e2echat.errors import CryptoError, MalformedError
@@ -167,8 +166,3 @@ def test_a_safety_number_holds_both_keys_and_both_names(
 def test_a_small_safety_number_keeps_its_zeros(identity: Identity, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("e2echat.crypto.keys.H", lambda *_: (10**60 + 7).to_bytes(32))
     assert safety_number(identity, identity) == "0" * 59 + "7"
-
-
-def test_safety_number_groups() -> None:
-    groups = safety_number_groups("0123456789" * 6).split(" ")
-    assert groups == ["01234", "56789"] * 6

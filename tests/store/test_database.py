@@ -48,9 +48,10 @@ def test_what_is_committed_stays(database: Database, path: Path) -> None:
     again.close()
 
 
-def test_parameters_by_position_by_name_and_many(database: Database) -> None:
+def test_parameters_by_position_and_by_name(database: Database) -> None:
     database.execute("INSERT INTO notes (text) VALUES (:text)", {"text": "one"})
-    database.execute_many("INSERT INTO notes (text) VALUES (?)", [("two",), ("three",)])
+    for text in ("two", "three"):
+        database.execute("INSERT INTO notes (text) VALUES (?)", (text,))
     assert texts(database) == ["one", "two", "three"]
     assert database.execute("SELECT ?, ?, ?, ?", (1, 0.5, b"\0", None)) == [(1, 0.5, b"\0", None)]
 
@@ -144,7 +145,8 @@ def test_a_database_that_must_exist(path: Path) -> None:
 
 
 def test_a_damaged_page_is_noticed(database: Database, path: Path) -> None:
-    database.execute_many("INSERT INTO notes (text) VALUES (?)", [(f"{n:0500}",) for n in range(100)])
+    for number in range(100):
+        database.execute("INSERT INTO notes (text) VALUES (?)", (f"{number:0500}",))
     database.close()
     data = bytearray(path.read_bytes())
     for page in range(4096, len(data), 4096):
@@ -227,7 +229,7 @@ def test_what_the_database_refuses_is_a_storage_error(database: Database) -> Non
     with pytest.raises(StorageError):
         database.execute("SELECT nonsense")
     with pytest.raises(StorageError):
-        database.execute_many("INSERT INTO notes (text) VALUES (?)", [(None,)])
+        database.execute("INSERT INTO notes (text) VALUES (?)", (None,))
     database.close()
     with pytest.raises(StorageError):
         database.execute("SELECT 1")
