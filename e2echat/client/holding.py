@@ -10,7 +10,8 @@ from e2echat.client.own import Own
 from e2echat.crypto.keys import SigningKey
 from e2echat.crypto.primitives import Randomness
 from e2echat.store.database import Database
-from e2echat.store.profile import Profile, ProfileLock, forbid_core_dumps, read_private, write_private
+from e2echat.store.private_files import read_private, write_private
+from e2echat.store.profile import Profile, ProfileLock, forbid_core_dumps
 from e2echat.store.records import Records
 from e2echat.store.vault import MAX_VAULT, VaultContents, needs_passphrase, open_vault, seal_vault
 from e2echat.wire.address import JoinAddress

@@ -1,6 +1,6 @@
-"""The encrypted database: SQLCipher under a raw key, one connection, stepwise migrations.
+"""The encrypted database: SQLCipher under a raw key, one connection, brought up to date when it is opened.
 
-docs/spec/storage.md, "The database". The module that speaks to sqlcipher3, which has no type information, is
+docs/spec/storage.md, "The database" and "Upgrades". The module that speaks to sqlcipher3, which has no type information, is
 this one only.
 """
 
@@ -8,7 +8,6 @@ import os
 import stat
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from importlib.resources import files
 from pathlib import Path
 from typing import Any, Self, TypeAlias
 
@@ -16,6 +15,9 @@ from sqlcipher3 import dbapi2 as sqlcipher
 
 from e2echat.crypto.primitives import KEY_SIZE
 from e2echat.errors import StorageError
+from e2echat.store.migrations import schema_scripts, statements
+from e2echat.store.private_files import copy_private, remove_private
+from e2echat.store.profile import copy_while_upgrading
 
 SqlValue: TypeAlias = int | float | str | bytes | None
 Parameters: TypeAlias = Sequence[SqlValue] | Mapping[str, SqlValue]
@@ -27,13 +29,13 @@ _PAGE = 4096
 """SQLCipher's page size in bytes: the least that a database has."""
 
 _SETTINGS = (
+    # One process owns a profile: then the WAL's index needs no file of its own, if this comes before the first look.
+    "PRAGMA locking_mode = EXCLUSIVE",
     "PRAGMA temp_store = MEMORY",
     "PRAGMA secure_delete = ON",
     "PRAGMA foreign_keys = ON",
     "PRAGMA synchronous = FULL",
     "PRAGMA trusted_schema = OFF",
-    # One process owns a profile: then the WAL's index needs no file of its own.
-    "PRAGMA locking_mode = EXCLUSIVE",
     "PRAGMA journal_mode = WAL",
     # After a kill the log still holds earlier states: keys among them that have been used since.
     "PRAGMA wal_checkpoint(TRUNCATE)",
@@ -74,11 +76,15 @@ class Database:
             raise ValueError("a database key has 32 bytes")
         if path is not None:
             _make_private(path, must_exist=must_exist)
+        scripts = schema_scripts() if scripts is None else scripts
         database = cls(_connect(path, key))
         try:
-            for setting in _SETTINGS:
-                database.execute(setting)
-            database._migrate(schema_scripts() if scripts is None else scripts)
+            database._set_up()
+            if path is not None and 0 < database._version(scripts) < len(scripts):
+                database._copy_to(path, key, copy_while_upgrading(path))
+            database._migrate(scripts)
+            if path is not None:
+                remove_private(copy_while_upgrading(path))
         except BaseException:
             database.close()
             raise
@@ -119,25 +125,43 @@ class Database:
         with _storage_errors():
             self._connection.close()
 
-    def _migrate(self, scripts: Sequence[str]) -> None:
+    def _set_up(self) -> None:
+        for setting in _SETTINGS:
+            self.execute(setting)
+
+    def _version(self, scripts: Sequence[str]) -> int:
         ((version,),) = self.execute("PRAGMA user_version")
         if version > len(scripts):
-            raise StorageError("the profile was used by a newer e2echat; this one is too old for it")
-        for number, script in enumerate(scripts[version:], version + 1):
-            with _storage_errors():  # after one, the connection is closed and takes the transaction with it
-                self._connection.executescript(
-                    f"BEGIN IMMEDIATE;\n{script}\n;PRAGMA user_version = {number};\nCOMMIT;"
-                )
+            raise StorageError(
+                "the profile was used by a newer e2echat, and this one is too old for it; install the newer one again"
+            )
+        return int(version)
 
+    def _copy_to(self, path: Path, key: bytes, copy: Path) -> None:
+        """Copy the file ``path`` once nothing of it is in the log, every page checked."""
+        # What is damaged is not upgraded, nor put in the place of an earlier copy that is whole.
+        if self.execute("PRAGMA cipher_integrity_check") or self.execute("PRAGMA quick_check") != [("ok",)]:
+            raise StorageError("the database is damaged; it was not upgraded")
+        self.close()
+        copy_private(path, copy)
+        self._connection = _connect(path, key)
+        self._set_up()
 
-def schema_scripts() -> list[str]:
-    """The text of ``store/schema/NNNN_name.sql`` in order; the n-th leads to version n."""
-    folder = files("e2echat.store") / "schema"
-    found = sorted((entry.name, entry) for entry in folder.iterdir() if entry.name.endswith(".sql"))
-    numbers = [int(name.partition("_")[0]) for name, _ in found]
-    if numbers != list(range(1, len(found) + 1)):
-        raise RuntimeError("the schema's scripts are not numbered from 0001 on")
-    return [entry.read_text("utf-8") for _, entry in found]
+    def _migrate(self, scripts: Sequence[str]) -> None:
+        version = self._version(scripts)
+        if version == len(scripts):
+            return
+        # A step may make a table anew, and what refers to it is to outlive that: sqlite.org/lang_altertable.html, 7.
+        self.execute("PRAGMA foreign_keys = OFF")
+        with self.transaction():
+            for script in scripts[version:]:
+                for statement in statements(script):
+                    self.execute(statement)
+            if self.execute("PRAGMA foreign_key_check"):
+                raise StorageError("the upgrade would tear apart what belongs together; nothing was changed")
+            self.execute(f"PRAGMA user_version = {len(scripts)}")
+        self.execute("PRAGMA foreign_keys = ON")
+        self.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
 def _connect(path: Path | None, key: bytes) -> Any:  # noqa: ANN401 - sqlcipher3 has no types

@@ -9,8 +9,8 @@ import os
 import resource
 import stat
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -19,16 +19,18 @@ from e2echat.errors import (
     NoProfileError,
     ProfileBusyError,
     ProfileExistsError,
-    StorageError,
     UnsafeProfileError,
 )
+from e2echat.store.private_files import PRIVATE_FILE, disk_errors, open_private, sync_directory, unfinished
 
 LOCK_WAIT = 5.0
 """Seconds that a second process waits for the first."""
 _POLL = 0.05
-_FILES = ("vault", "vault.new", "lock", "database", "database-wal", "database-shm", "database-journal")
+_FILES = (
+    *("vault", "vault.new", "lock"),
+    *("database", "database-wal", "database-shm", "database-journal", "database.old", "database.old.new"),
+)
 _PRIVATE_DIRECTORY = 0o700
-_PRIVATE_FILE = 0o600
 
 
 class ProfileLock:
@@ -76,7 +78,7 @@ class Profile:
             StorageError: a file is in its place, or the disk does not take it.
         """
         profile = cls(Path(os.path.abspath(home)))  # noqa: PTH100 - resolve() would follow links
-        with _disk_errors(profile.home):
+        with disk_errors(profile.home):
             profile._ours = _make_directories(profile.home)
             profile._unclaimed = True
             _check_directory(profile.home)
@@ -94,7 +96,7 @@ class Profile:
             StorageError: a file is in its place, or the disk does not give it.
         """
         profile = cls(Path(os.path.abspath(home)))  # noqa: PTH100 - resolve() would follow links
-        with _disk_errors(profile.home):
+        with disk_errors(profile.home):
             try:
                 _check_directory(profile.home)
                 profile.vault.lstat()
@@ -117,7 +119,7 @@ class Profile:
             ProfileExistsError: after ``create``: somebody else was faster.
             NoProfileError: it was removed meanwhile.
         """
-        with _disk_errors(self.home):
+        with disk_errors(self.home):
             lock = ProfileLock(self._acquire(clock() + wait, clock, sleep))
             try:
                 self._sweep()
@@ -134,7 +136,7 @@ class Profile:
         """
         if self._ours is None:
             raise ValueError("only a profile that was just created can be undone")
-        with _disk_errors(self.home):
+        with disk_errors(self.home):
             if not self._unclaimed:
                 for name in _FILES:
                     (self.home / name).unlink(missing_ok=True)
@@ -145,7 +147,7 @@ class Profile:
     def _acquire(self, deadline: float, clock: Callable[[], float], sleep: Callable[[float], None]) -> int:
         while True:
             try:
-                descriptor = _open_private(self._lock, os.O_RDWR | os.O_CREAT)
+                descriptor = open_private(self._lock, os.O_RDWR | os.O_CREAT)
             except FileNotFoundError as error:
                 raise NoProfileError("the profile was removed meanwhile") from error
             try:
@@ -172,7 +174,8 @@ class Profile:
                 if name != self._lock.name:
                     (self.home / name).unlink(missing_ok=True)
             self._unclaimed = False
-        _new(self.vault).unlink(missing_ok=True)
+        for path in (self.vault, copy_while_upgrading(self.database)):
+            unfinished(path).unlink(missing_ok=True)
 
     def _require_empty(self) -> None:
         """Nothing but what a killed creation may leave: the vault is written last."""
@@ -192,71 +195,19 @@ class Profile:
                 continue
             if found.st_uid != os.geteuid() or not (stat.S_ISREG(found.st_mode) or not name):
                 raise UnsafeProfileError(f"{path} is a link or another user's")
-            mode = _PRIVATE_FILE if name else _PRIVATE_DIRECTORY
+            mode = PRIVATE_FILE if name else _PRIVATE_DIRECTORY
             if stat.S_IMODE(found.st_mode) != mode:
                 path.chmod(mode)
 
 
-def write_private(path: Path, data: bytes) -> None:
-    """Put ``data`` in place of the file ``path``: wholly and durably, or not at all. The caller holds the lock.
-
-    Raises:
-        StorageError: the disk did not take it; what was there is still there.
-    """
-    new = _new(path)
-    with _disk_errors(path):
-        try:
-            new.unlink(missing_ok=True)
-            descriptor = _open_private(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(descriptor)
-            new.replace(path)
-            _sync_directory(path.parent)
-        except BaseException:
-            new.unlink(missing_ok=True)
-            raise
-
-
-def read_private(path: Path, limit: int) -> bytes:
-    """What is in the file ``path``.
-
-    Raises:
-        UnsafeProfileError: it is a link, another user's, or no file.
-        StorageError: it has more than ``limit`` bytes, or the disk does not give it.
-    """
-    with _disk_errors(path), os.fdopen(_open_private(path, os.O_RDONLY), "rb") as file:
-        data = file.read(limit + 1)
-    if len(data) > limit:
-        raise StorageError(f"{path} is far too large")
-    return data
+def copy_while_upgrading(database: Path) -> Path:
+    """Where a database's copy lies as long as its upgrade is not known to have succeeded."""
+    return database.with_name(f"{database.name}.old")
 
 
 def forbid_core_dumps() -> None:
     """Have a crash of this process leave nothing of its memory on the disk."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-
-
-def _new(path: Path) -> Path:
-    """Where a file is written before it takes its place: a fixed name, so that a killed process leaves one at most."""
-    return path.with_name(f"{path.name}.new")
-
-
-def _open_private(path: Path, flags: int) -> int:
-    """A descriptor of the regular file ``path``, ours and 0600; O_NONBLOCK so that a planted pipe cannot hold us up."""
-    try:
-        descriptor = os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, _PRIVATE_FILE)
-    except OSError as error:
-        if path.is_symlink():
-            raise UnsafeProfileError(f"{path} is a link") from error
-        raise
-    found = os.fstat(descriptor)
-    if found.st_uid != os.geteuid() or not stat.S_ISREG(found.st_mode):
-        os.close(descriptor)
-        raise UnsafeProfileError(f"{path} is no file, or another user's")
-    os.fchmod(descriptor, _PRIVATE_FILE)
-    return descriptor
 
 
 def _make_directories(home: Path) -> list[Path]:
@@ -269,7 +220,7 @@ def _make_directories(home: Path) -> list[Path]:
                 path.mkdir(_PRIVATE_DIRECTORY)
                 made.append(path)
                 path.chmod(_PRIVATE_DIRECTORY)
-                _sync_directory(path.parent)
+                sync_directory(path.parent)
     except BaseException:
         for path in reversed(made):
             path.rmdir()
@@ -285,14 +236,6 @@ def _check_directory(home: Path) -> None:
         raise NotADirectoryError
 
 
-def _sync_directory(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
 def _same_file(descriptor: int, path: Path) -> bool:
     """Whether the file was not removed, or replaced, while we waited for it."""
     try:
@@ -304,13 +247,3 @@ def _same_file(descriptor: int, path: Path) -> bool:
 def _holder(descriptor: int) -> str:
     text = os.pread(descriptor, 20, 0).decode("ascii", "replace")
     return text if text.isdecimal() else "of unknown number"
-
-
-@contextmanager
-def _disk_errors(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except NotADirectoryError as error:
-        raise StorageError(f"there is a file where the directory of {path} should be") from error
-    except OSError as error:
-        raise StorageError(f"{path}: {error.strerror}") from error

@@ -8,7 +8,7 @@ from e2echat.crypto.primitives import SystemRandomness
 from e2echat.errors import StorageError, WrongPassphraseError
 from e2echat.store import vault
 from e2echat.store.database import Database
-from e2echat.store.profile import read_private
+from e2echat.store.private_files import read_private
 from e2echat.store.vault import FLOOR, MAX_VAULT, VaultContents, open_vault, seal_vault
 from e2echat.wire.records import pack, u32
 

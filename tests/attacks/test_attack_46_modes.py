@@ -10,7 +10,8 @@ import pytest
 
 from e2echat.errors import StorageError, UnsafeProfileError
 from e2echat.store.database import Database
-from e2echat.store.profile import Profile, read_private, write_private
+from e2echat.store.private_files import read_private, write_private
+from e2echat.store.profile import Profile
 
 SCRIPTS = ["CREATE TABLE notes (text TEXT) STRICT;"]
 

@@ -11,7 +11,8 @@ from cryptography.hazmat.primitives.ciphers.modes import CBC
 from e2echat.crypto.primitives import SystemRandomness
 from e2echat.errors import E2EChatError
 from e2echat.store.database import Database
-from e2echat.store.profile import Profile, write_private
+from e2echat.store.private_files import write_private
+from e2echat.store.profile import Profile
 from e2echat.store.vault import FLOOR, VaultContents, open_vault, seal_vault
 
 PASSPHRASE = "PLANTED-PASSPHRASE"

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from e2echat.errors import StorageError
-from e2echat.store.database import Database, schema_scripts
+from e2echat.store.database import Database
+from e2echat.store.migrations import schema_scripts
 
 KEY = bytes(range(32))
 TEXT = "a text that lies nowhere in the clear"
@@ -250,7 +251,7 @@ def test_a_migration_that_fails_did_nothing(path: Path) -> None:
     Database.open(path, KEY, SCRIPTS).close()
     with pytest.raises(StorageError):
         Database.open(
-            path, KEY, [*SCRIPTS, "CREATE TABLE more (id INTEGER); INSERT INTO nowhere VALUES (1);"]
+            path, KEY, [*SCRIPTS, "CREATE TABLE more (id INTEGER);\nINSERT INTO nowhere VALUES (1);"]
         )
     database = Database.open(path, KEY, SCRIPTS)
     assert database.execute("SELECT name FROM sqlite_schema WHERE type = 'table'") == [("notes",)]

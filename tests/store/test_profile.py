@@ -19,7 +19,8 @@ from e2echat.errors import (
     StorageError,
     UnsafeProfileError,
 )
-from e2echat.store.profile import Profile, forbid_core_dumps, read_private, write_private
+from e2echat.store.private_files import read_private, write_private
+from e2echat.store.profile import Profile, forbid_core_dumps
 
 HOLDER = """
 import sys, time

@@ -1,0 +1,125 @@
+"""Files of a profile: 0600 from their first instant, replaced wholly and durably, never through a link.
+
+docs/spec/storage.md, "The profile".
+"""
+
+import os
+import shutil
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from e2echat.errors import StorageError, UnsafeProfileError
+
+PRIVATE_FILE = 0o600
+_COPIED_AT_ONCE = 1 << 20
+
+
+def write_private(path: Path, data: bytes) -> None:
+    """Put ``data`` in place of the file ``path``: wholly and durably, or not at all. The caller holds the lock.
+
+    Raises:
+        StorageError: the disk did not take it; what was there is still there.
+    """
+    with disk_errors(path), _replacement(path) as file:
+        file.write(data)
+
+
+def copy_private(source: Path, target: Path) -> None:
+    """Put a copy of the file ``source`` in place of ``target``, as ``write_private`` does.
+
+    Raises:
+        UnsafeProfileError: ``source`` is a link, another user's, or no file.
+        StorageError: the disk did not take it; ``source`` is as it was.
+    """
+    with (
+        disk_errors(target),
+        os.fdopen(open_private(source, os.O_RDONLY), "rb") as original,
+        _replacement(target) as file,
+    ):
+        shutil.copyfileobj(original, file, _COPIED_AT_ONCE)
+
+
+def remove_private(path: Path) -> None:
+    """Remove a file that may not be there.
+
+    Raises:
+        StorageError: the disk does not let go.
+    """
+    with disk_errors(path):
+        path.unlink(missing_ok=True)
+
+
+def read_private(path: Path, limit: int) -> bytes:
+    """What is in the file ``path``.
+
+    Raises:
+        UnsafeProfileError: it is a link, another user's, or no file.
+        StorageError: it has more than ``limit`` bytes, or the disk does not give it.
+    """
+    with disk_errors(path), os.fdopen(open_private(path, os.O_RDONLY), "rb") as file:
+        data = file.read(limit + 1)
+    if len(data) > limit:
+        raise StorageError(f"{path} is far too large")
+    return data
+
+
+@contextmanager
+def _replacement(path: Path) -> Iterator[BinaryIO]:
+    """A file to be written, which takes the place of ``path`` once the block has ended without an exception."""
+    new = unfinished(path)
+    try:
+        new.unlink(missing_ok=True)
+        descriptor = open_private(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
+        with os.fdopen(descriptor, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(descriptor)
+        new.replace(path)
+        sync_directory(path.parent)
+    except BaseException:
+        new.unlink(missing_ok=True)
+        raise
+
+
+def unfinished(path: Path) -> Path:
+    """Where a file is written before it takes its place: a fixed name, so that a killed process leaves one at most."""
+    return path.with_name(f"{path.name}.new")
+
+
+def open_private(path: Path, flags: int) -> int:
+    """A descriptor of the regular file ``path``, ours and 0600; O_NONBLOCK so that a planted pipe cannot hold us up."""
+    try:
+        descriptor = os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, PRIVATE_FILE)
+    except OSError as error:
+        if path.is_symlink():
+            raise UnsafeProfileError(f"{path} is a link") from error
+        raise
+    found = os.fstat(descriptor)
+    if found.st_uid != os.geteuid() or not stat.S_ISREG(found.st_mode):
+        os.close(descriptor)
+        raise UnsafeProfileError(f"{path} is no file, or another user's")
+    os.fchmod(descriptor, PRIVATE_FILE)
+    return descriptor
+
+
+def sync_directory(path: Path) -> None:
+    """Have the names in the directory be on the disk."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def disk_errors(path: Path) -> Iterator[None]:
+    """What the disk refuses inside is a ``StorageError`` that names ``path``."""
+    try:
+        yield
+    except NotADirectoryError as error:
+        raise StorageError(f"there is a file where the directory of {path} should be") from error
+    except OSError as error:
+        raise StorageError(f"{path}: {error.strerror}") from error
