@@ -30,6 +30,10 @@ class InvalidConfigurationError(LocalError):
     """The relay's configuration has a mistake; see docs/cli.md for what it may say."""
 
 
+class BadRecordError(LocalError):
+    """The file is not what a relay writes with --record."""
+
+
 class NoProfileError(LocalError):
     """There is no account here yet; make one with: e2echat init NAME --relay ADDRESS."""
 

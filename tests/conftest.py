@@ -1,6 +1,7 @@
 """What every test may use: two people's keys and records, and how Hypothesis runs."""
 
 import os
+import signal
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
@@ -16,6 +17,9 @@ from tests.world import World, Worlds
 # A test does not fail because the machine is busy, and a CI run does not depend on luck.
 settings.register_profile("e2echat", deadline=None, derandomize="CI" in os.environ, print_blob=True)
 settings.load_profile("e2echat")
+
+# A shell that runs the tests in the background has them ignore Ctrl+C, and the processes that they start inherit it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 EPOCH = 1_700_000_000
 

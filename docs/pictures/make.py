@@ -20,9 +20,9 @@ import pexpect
 import pyte
 from pyte.screens import Char
 
-from e2echat.faces.demo.record import RecordReader, Sighting
 from e2echat.faces.demo.screen import HEADING, sighting_line
 from e2echat.faces.demo.stage import Stage, open_stage
+from e2echat.relay.record import RecordReader, Sighting
 
 PICTURE = Path(__file__).with_name("talk.svg")
 COLUMNS, ROWS = 61, 15

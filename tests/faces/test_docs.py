@@ -109,11 +109,14 @@ def test_the_exit_codes_are_those_documented() -> None:
 
 @pytest.fixture
 def relay_data(tmp_path: Path) -> str:
-    """The directory of a relay that has stopped, at which bob has a name."""
-    relay = Relay(tmp_path / "relay")
+    """The directory of a relay that has stopped and has kept a record, at which bob has a name and was asked for."""
+    relay = Relay(tmp_path / "relay", record=tmp_path / "relay" / "record")
     relay.start()
     try:
-        Account.create(tmp_path / "bob", "bob", str(relay.address), None).close()
+        with Account.create(tmp_path / "bob", "bob", str(relay.address), None):
+            pass
+        with Account.create(tmp_path / "eve", "eve", str(relay.address), None) as eve:
+            eve.safety("bob")
     finally:
         relay.stop()
     return str(tmp_path / "relay")
@@ -146,6 +149,7 @@ def test_the_objects_are_those_documented(
         ("relay", "token", "--data", relay_data),
         ("relay", "users", "--data", relay_data),
         ("relay", "remove", "bob", "--data", relay_data),
+        ("audit", f"{relay_data}/record"),
     ):
         for line in cli(*arguments, "--json").lines:
             values = json.loads(line)

@@ -24,6 +24,7 @@ COMMANDS = {
     "accept": ("keys", "Accept a stranger as a contact, or a contact's new key."),
     "status": ("account", "Show the account, the relay, and what is queued."),
     "relay": ("relay", "Run a relay."),
+    "audit": ("audit", "Check what a relay saw, by its record."),
 }
 """Name: (module in this package, what ``--help`` says of it). No module is imported for the list."""
 

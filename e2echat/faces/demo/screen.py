@@ -26,12 +26,12 @@ from prompt_toolkit.styles import Style as Look
 from prompt_toolkit.widgets import Frame, TextArea
 
 from e2echat.errors import InvalidTextError
-from e2echat.faces.demo.play import ALICE, BOB, LOOK
-from e2echat.faces.demo.record import RecordReader, Sighting
+from e2echat.faces.demo.play import ALICE, BOB, LOOK, check
 from e2echat.faces.demo.stage import Talker, open_stage
 from e2echat.faces.input import checked_text
 from e2echat.faces.output import CONTINUED, Output
 from e2echat.faces.sanitiser import visible, visible_lines
+from e2echat.relay.record import RecordReader, Sighting
 
 WIDE = 110
 """Columns from which on the relay has room beside the people; below that, it goes under them."""
@@ -90,6 +90,7 @@ class Person:
         self.pane = Pane(wrap=True)
         self.pane.add(("class:note", opening))
         self.typed: asyncio.Queue[str] = asyncio.Queue()
+        self.said: list[str] = []
         self.input = TextArea(multiline=False, prompt=f"{talker.name}> ", accept_handler=self._enter)
         self.frame = Frame(HSplit([self.pane.window, self.input]), title=self._title)
 
@@ -129,6 +130,7 @@ class Person:
             self.pane.add(("class:note", f"-- not sent: no text, or more than {LONGEST_TEXT:,} characters"))
             return
         self.typed.put_nowait(text)
+        self.said.append(text)
         self._show(self.talker.name, text)
 
     def _show(self, name: str, text: str) -> None:
@@ -198,7 +200,7 @@ def _keys() -> KeyBindings:
 
 
 async def show(out: Output, record: Path | None = None) -> None:
-    """Until the person at the keyboard leaves. ``record``: where the relay's record is to stay.
+    """Until the person at the keyboard leaves; then audit it. ``record``: where the relay's record is to stay.
 
     Raises:
         DemoError: one of the processes failed.
@@ -217,6 +219,8 @@ async def show(out: Output, record: Path | None = None) -> None:
                 asyncio.create_task(step()) for person in people for step in (person.send, person.listen)
             ]
             await _until_left(app, work)
+        await stage.end()
+        check(stage, out, [text for person in people for text in person.said])
 
 
 async def _watch(reader: RecordReader, relay: Pane) -> None:
