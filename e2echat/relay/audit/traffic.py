@@ -25,8 +25,8 @@ class Envelope:
 
     time: float
     connection: int
-    mailbox: bytes
-    envelope_id: bytes
+    mailbox: bytes = field(repr=False)
+    envelope_id: bytes = field(repr=False)
     size: int
     begins: bool
     """A session: it carries the handshake, as all do until the first reply."""
@@ -45,7 +45,7 @@ class Traffic:
     """That it claimed, or signed in as."""
     asked_names: set[str] = field(default_factory=set)
     """Whose bundles it fetched."""
-    channels: dict[int, bytes] = field(default_factory=dict)
+    channels: dict[int, bytes] = field(default_factory=dict, repr=False)
     """Mailboxes that it may deliver to, by tag."""
     pending: dict[int, messages.Open] = field(default_factory=dict)
     submitted: int = 0
