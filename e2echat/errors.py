@@ -22,6 +22,10 @@ class InvalidAddressError(LocalError):
     """A relay address looks like relay://PIN@HOST:PORT; the relay prints its own when it starts."""
 
 
+class InvalidProxyError(LocalError):
+    """A proxy looks like socks5h://HOST:PORT, where HOST is a numeric address or localhost; "none" is none."""
+
+
 class InvalidPassphraseError(LocalError):
     """A passphrase has 1 to 1,024 bytes of text."""
 

@@ -75,6 +75,14 @@ class Outbox:
             ),
         )
 
+    def tell_routes_anew(self) -> int:
+        """Our relay has moved: say so to every contact of another relay who knows where we were; how many they are."""
+        own = self.context.own.address.key
+        told = self.context.records.contacts.select("WHERE relay_key <> ? AND route_told = 1", own)
+        for contact in told:
+            self.tell_route(self.peers.save(replace(contact, route_told=False)))
+        return len(told)
+
     def _head(
         self, contact: ContactRow, message_id: bytes, seq: int, prev: bytes
     ) -> tuple[bytes, bytes, int, bytes, int]:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Self
 
+from e2echat.client.socks import Proxy
 from e2echat.crypto.keys import Device, ExchangeKey, Identity, SigningKey
 from e2echat.crypto.payloads import conversation_id
 from e2echat.crypto.primitives import H, Randomness
@@ -14,9 +15,12 @@ from e2echat.store.rows import ContactRow
 from e2echat.wire.address import RelayAddress
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Own:
-    """Who we are. ``key``: the account's IKs. ``sign_in``: the key that it certified for our relay."""
+    """Who we are. ``key``: the account's IKs. ``sign_in``: the key that it certified for our relay.
+
+    Only ``address`` and ``proxy`` ever change: the relay may move, and so may the way to it.
+    """
 
     key: SigningKey
     sign_in: SigningKey
@@ -24,6 +28,8 @@ class Own:
     claim: ClaimRecord
     address: RelayAddress
     capability: bytes = field(repr=False)
+    proxy: Proxy | None = None
+    """What every connection goes through."""
 
     @classmethod
     def create(
@@ -66,6 +72,7 @@ class Own:
             return found
 
         address = RelayAddress.parse(value("address").decode())
+        proxy = records.own("proxy")
         identity = Identity.parse(value("identity"))
         if identity.key != key.public:
             raise StorageError("the vault and the database belong to different accounts")
@@ -77,6 +84,7 @@ class Own:
             ClaimRecord.parse(value("claim"), identity, address.key),
             address,
             value("capability"),
+            None if proxy is None else Proxy.parse(proxy.decode()),
         )
 
     @property
@@ -94,6 +102,19 @@ class Own:
         """What the relay keeps of the delivery capability."""
         return H("capability", self.capability)
 
+    def move(self, records: Records, address: RelayAddress) -> None:
+        """Our relay, the same key, is reached at ``address`` from now on."""
+        records.set_own("address", str(address).encode())
+        self.address = address
+
+    @staticmethod
+    def keep_proxy(records: Records, proxy: Proxy | None) -> None:
+        """What every connection is to go through, or that none is."""
+        if proxy is None:
+            records.delete_own("proxy")
+        else:
+            records.set_own("proxy", str(proxy).encode())
+
     def route(self, records: Records) -> ReplyRoute | None:
         """Where we are reached; None until the first sign-in told us our mailbox."""
         mailbox = records.own("mailbox")
@@ -102,6 +123,11 @@ class Own:
     def relay_of(self, contact: ContactRow) -> str:
         """Where a contact's relay is reached: our own where we know it to be, whatever a contact said."""
         return str(self.address) if contact.relay_key == self.address.key else contact.address
+
+    def reaches_over(self, records: Records, link: str) -> bool:
+        """Whether our relay, or that of some contact, is where this link leads."""
+        elsewhere = "WHERE address = ? AND relay_key <> ?"
+        return link == str(self.address) or records.contacts.count(elsewhere, link, self.address.key) > 0
 
     def conversation(self, contact: ContactRow) -> bytes:
         """The id of our conversation with a contact."""

@@ -78,6 +78,11 @@ class Records:
         """Insert; the row with its id."""
         return replace(row, id=self.contacts.save(row))
 
+    def move_contacts(self, relay_key: bytes, address: str) -> int:
+        """The contacts at that relay are reached at ``address``; how many they are."""
+        self.contacts.update("address = ? WHERE relay_key = ?", address, relay_key)
+        return self.contacts.count("WHERE relay_key = ?", relay_key)
+
     # --- sessions --------------------------------------------------------------------------------------------
 
     def sessions_of(self, contact: int) -> list[SessionRow]:

@@ -146,6 +146,8 @@ def test_the_objects_are_those_documented(
         ("verify", "bob", number),
         ("accept", "eve"),
         ("status",),
+        ("move", "relay"),
+        ("proxy", "none"),
         ("relay", "token", "--data", relay_data),
         ("relay", "users", "--data", relay_data),
         ("relay", "remove", "bob", "--data", relay_data),

@@ -23,6 +23,8 @@ COMMANDS = {
     "verify": ("keys", "Compare the number with what the other person sees."),
     "accept": ("keys", "Accept a stranger as a contact, or a contact's new key."),
     "status": ("account", "Show the account, the relay, and what is queued."),
+    "move": ("account", "Say where a relay has moved to."),
+    "proxy": ("account", "Choose the proxy through which relays are reached."),
     "relay": ("relay", "Run a relay."),
     "audit": ("audit", "Check what a relay saw, by its record."),
 }
