@@ -118,6 +118,10 @@ class StorageError(EnvironmentFault):
     """The disk did not take or give what it should."""
 
 
+class DamagedStorageError(StorageError):
+    """What is on the disk is not what was written there."""
+
+
 class UnsafeProfileError(EnvironmentFault):
     """The profile's files are not safe to use as they are."""
 

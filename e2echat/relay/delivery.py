@@ -13,7 +13,7 @@ from e2echat.errors import MalformedError
 from e2echat.relay.connection import Channel, Connection
 from e2echat.relay.counters import Counters
 from e2echat.relay.limits import Limits
-from e2echat.relay.mailbox import Mailbox, Repeat, Run, Segment, behind, frame_ends, id_of
+from e2echat.relay.mailbox import Mailbox, Repeat, Run, Segment, behind, frame_ends, id_of, is_whole
 from e2echat.relay.work import (
     AppendSegment,
     DropSegment,
@@ -268,7 +268,15 @@ class Delivery:
                 owner.close()
                 return
             for body in work.result:
-                self._give(mailbox, owner, body)
+                if body is not None and is_whole(body, mailbox.ungiven[0].ids):
+                    self._give(mailbox, owner, body)
+                    continue
+                # Damaged: forgotten, it is in nobody's way, and can be submitted again.
+                segment = mailbox.skip()
+                self._counters.envelopes_damaged += segment.count - segment.done
+                self.work.append(Work(DropSegment(segment.number), self._dropped))
+                # The owner was told that it waits: he had better ask again.
+                owner.close()
         self.pump(mailbox)
 
     def take_work(self) -> list[Work]:
@@ -331,8 +339,4 @@ class Delivery:
                 segment = mailbox.segments[0]
                 if not segment.durable or segment.created + self._limits.retention > self.today:
                     break
-                mailbox.segments.popleft()
-                mailbox.ungiven.popleft()
-                mailbox.count -= segment.count - segment.done
-                mailbox.size -= segment.size
-                self.work.append(Work(DropSegment(segment.number), self._dropped))
+                self.work.append(Work(DropSegment(mailbox.skip().number), self._dropped))

@@ -16,6 +16,8 @@ from e2echat.relay.work import Account, RemoveAccount, SaveAccount, SavePrekeys,
 from e2echat.wire.names import skeleton
 from e2echat.wire.relay_messages import Claim, Publish, Refusal
 
+_MAILBOX_SIZE = 16
+
 
 class RefusedRequestError(Exception):
     """A request that is answered with a reason."""
@@ -74,6 +76,8 @@ class Directory:
             MalformedError, CryptoError: the storage holds something else.
         """
         identity = Identity.parse(account.identity)
+        if identity.name != account.name or len(account.mailbox) != _MAILBOX_SIZE:
+            raise MalformedError("an account that is not as it was made")
         entry = Entry(
             account,
             identity,
@@ -111,7 +115,7 @@ class Directory:
             if shape in self._by_skeleton:
                 raise RefusedRequestError(Refusal.NAME_TAKEN)
             token = self._let_in(message, today)
-            mailbox = self._randomness.octets(16)
+            mailbox = self._randomness.octets(_MAILBOX_SIZE)
         else:
             if entry.identity.key != identity.key:
                 raise RefusedRequestError(Refusal.NAME_TAKEN)

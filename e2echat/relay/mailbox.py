@@ -9,8 +9,11 @@ from collections.abc import Iterator
 
 from e2echat.relay.connection import Channel, Connection
 from e2echat.relay.work import SegmentRow
-from e2echat.wire.frames import ENVELOPE_ID_SIZE, SIZE, SIZE_AND_TAG
+from e2echat.wire.frames import ENVELOPE_ID_SIZE, FIRST_CHANNEL, MAX_FRAME, SIZE, SIZE_AND_TAG
 from e2echat.wire.relay_messages import Refusal
+
+_HEAD = SIZE_AND_TAG.size + ENVELOPE_ID_SIZE
+"""Of an envelope's frame, in front of the envelope, which has a byte at least."""
 
 
 class Run:
@@ -181,6 +184,14 @@ class Mailbox:
         if not segment.dead:
             self.size -= segment.size
 
+    def skip(self) -> Segment:
+        """Forget the next segment that the owner has not been given; it is durable."""
+        segment = self.ungiven.popleft()
+        self.segments.remove(segment)
+        self.count -= segment.count - segment.done
+        self.size -= segment.size
+        return segment
+
     def holds(self, envelope_id: bytes) -> bool:
         """Whether an envelope of this id waits here, kept or in flight."""
         return any(
@@ -232,6 +243,20 @@ def ids_of(data: bytes) -> bytes:
         ids += data[start + SIZE_AND_TAG.size : start + SIZE_AND_TAG.size + ENVELOPE_ID_SIZE]
         start = end
     return bytes(ids)
+
+
+def is_whole(data: bytes, ids: bytes | bytearray) -> bool:
+    """Whether ``data`` is channels' frames with these envelope ids, one behind the other, and nothing else."""
+    position = 0
+    for start in range(0, len(ids), ENVELOPE_ID_SIZE):
+        if len(data) - position <= _HEAD:
+            return False
+        size, tag = SIZE_AND_TAG.unpack_from(data, position)
+        envelope_id = data[position + SIZE_AND_TAG.size : position + _HEAD]
+        if size > MAX_FRAME or tag < FIRST_CHANNEL or envelope_id != ids[start : start + ENVELOPE_ID_SIZE]:
+            return False
+        position += SIZE.size + size
+    return position == len(data)
 
 
 def id_of(frame: bytes) -> bytes:

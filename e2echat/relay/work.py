@@ -123,8 +123,8 @@ class TakePrekey:
 
 ForDirectory: TypeAlias = SaveAccount | RemoveAccount | SavePrekeys | TakePrekey | SaveToken | SaveClock
 Request: TypeAlias = AppendSegment | MarkSegment | DropSegment | ReadSegments | GiveBack | ForDirectory
-Result: TypeAlias = "list[bytes] | bytes | bool | None"
-"""Bodies for ``ReadSegments``, the record or None for ``TakePrekey``, whether there is more for ``GiveBack``, else None."""
+Result: TypeAlias = "list[bytes | None] | bytes | bool | None"
+"""Bodies for ``ReadSegments``, with None for what is damaged, the record or None for ``TakePrekey``, whether there is more for ``GiveBack``, else None."""
 
 
 @dataclass(slots=True)

@@ -1,31 +1,48 @@
-"""Longer runs than the tests': ``python -m tests.crash kills [EVERY]``."""
+"""Longer runs than the tests': ``python -m tests.crash WHAT [NUMBER]``.
 
-import itertools
+``kills [1]``: a relay is killed at every k-th call of every kind, and held to its answers.
+``damage [2000]``: a relay's database is damaged so many times.
+"""
+
 import sys
 import tempfile
 import time
+from collections import Counter
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from tests.crash.kills import LIVES, Prepared
+from tests.crash.damage import Victim
+from tests.crash.kills import LIVES, Prepared, kill_at_each
 
 
-def kills(every: int) -> None:
-    """Kill a relay at every k-th call, and say how many there were."""
-    with tempfile.TemporaryDirectory() as scratch, ThreadPoolExecutor(4) as pool:
-        root, begun = Path(scratch), time.monotonic()
-        prepared = Prepared.make(root)
-
-        def one(life: str, call: str) -> int:
-            for count in itertools.count():
-                data = root / f"{life}-{call}-{count}".replace(" ", "-")
-                if not prepared.kill(life, call, 1 + count * every, data):
-                    return count
-            raise AssertionError
-
-        for life, call, count in pool.map(lambda each: (*each, one(*each)), LIVES):
-            print(f"{life}: {count} kills at {call}, nothing lost", flush=True)
-        print(f"{time.monotonic() - begun:.0f} s")
+def say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
 
 
-kills(int(sys.argv[2]) if len(sys.argv) > 2 else 1)
+def kills(root: Path, every: int = 1) -> None:
+    prepared = Prepared.make(root)
+
+    def all_of(life: tuple[str, str]) -> int:
+        return kill_at_each(prepared, *life, root, step=every)
+
+    with ThreadPoolExecutor(4) as pool:
+        for (life, call), count in zip(LIVES, pool.map(all_of, LIVES), strict=True):
+            say(f"{life:10} {call:10} {count:4} kills, nothing lost")
+
+
+def damage(root: Path, times: int = 2_000) -> None:
+    victim = Victim(root)
+    outcomes = Counter(victim.damaged(seed)[1] for seed in range(times))
+    for outcome, count in outcomes.most_common():
+        say(f"{count:5}  {outcome}")
+
+
+RUNS: dict[str, Callable[..., None]] = {"kills": kills, "damage": damage}
+
+if __name__ == "__main__":
+    begun = time.monotonic()
+    with tempfile.TemporaryDirectory() as scratch:
+        RUNS[sys.argv[1]](Path(scratch), *map(int, sys.argv[2:]))
+    say(f"{time.monotonic() - begun:.0f} s")

@@ -2,19 +2,15 @@
 
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from random import Random
 
 from e2echat.errors import EnvironmentFault
-from e2echat.relay.limits import Limits
 from e2echat.relay.opening import DATABASE_FILE
-from e2echat.relay.server import Relay
-from e2echat.wire import frames
 from e2echat.wire import relay_messages as messages
-from tests.crash.scenario import Heard, Stage, play
+from e2echat.wire.schema import Message
+from tests.crash.scenario import Stage, play
 from tests.crash.verdict import reopened
-from tests.crash.witness import Witness
 from tests.helpers.relay_world import Account, submissions
 
 PAGE = 4096
@@ -63,39 +59,50 @@ class Victim:
                         sender.settle(channel, 9 * (number + 1))
         self.accounts, self.witness = stage.accounts, stage.witness
 
-    def damaged(self, seed: int) -> tuple[str, str]:
-        """Damage it, start a relay, use it; what was done and how it ended."""
+    def whole_again(self) -> Path:
+        """Undo all damage; gives the database."""
         shutil.rmtree(self.data, ignore_errors=True)
         shutil.copytree(self.whole, self.data)
-        path = self.data / DATABASE_FILE
+        return self.data / DATABASE_FILE
+
+    def damaged(self, seed: int) -> tuple[str, str]:
+        """Damage it, start a relay, use it; what was done and how it ended."""
+        path = self.whole_again()
         content = bytearray(path.read_bytes())
         what = damage(content, Random(seed))
         path.write_bytes(content)
         try:
             with reopened(self.data, self.accounts) as stage:
-                return what, ", ".join(self._use(stage))
+                return what, ", ".join(self.use(stage))
         except EnvironmentFault as error:
             return what, str(error)
 
-    def _use(self, stage: Stage) -> Iterator[str]:
-        """Whoever is known gets his mail, or what is left of it, and can chat; nobody is in another's way."""
+    def use(self, stage: Stage) -> Iterator[str]:
+        """Whoever is known gets what is left of his mail, and can chat; nobody is in another's way."""
         for account in self.accounts:
-            for _ in range(5):
-                with stage.connect() as owner, stage.connect() as sender:
-                    owner.say(messages.encode(account.authenticate(owner.hello)))
-                    answer = messages.decode(owner.frame()[1])
-                    if not isinstance(answer, messages.Welcome):
-                        yield f"{account.name} is not known"
-                        break
-                    try:
-                        owner.take(answer.waiting, acknowledge=answer.waiting)
-                        channel = sender.open_to(account, answer.mailbox)
-                        sender.say(submissions(channel, [b"text"]))
-                        owner.take(1, acknowledge=answer.waiting + 1)
-                        sender.settle(channel, 1)
-                        yield f"{account.name} is served"
-                        break
-                    except (EOFError, ConnectionError):
-                        yield f"{account.name} is cut"
-            else:
-                raise AssertionError("gets nothing")
+            with stage.connect() as client:
+                # As a client does at each start: what was damaged of the account is whole again.
+                client.ask(account.claim(), Message)
+            with stage.connect() as sender:
+                sender.ask(messages.Fetch(1, account.name, True), Message)
+            cuts = 0
+            while (outcome := self._chat(stage, account)) == "cut":
+                # At most once for each step of what waits.
+                cuts += 1
+                assert cuts < 4
+            yield f"{account.name} {outcome}"
+
+    def _chat(self, stage: Stage, account: Account) -> str:
+        with stage.connect() as owner, stage.connect() as sender:
+            answer = owner.ask(account.authenticate(owner.hello), Message)
+            if not isinstance(answer, messages.Welcome):
+                return "not known"
+            channel = sender.open_to(account, answer.mailbox)
+            try:
+                owner.take(answer.waiting)
+                sender.say(submissions(channel, [b"text"]))
+                owner.take(1)
+                sender.settle(channel, 1)
+            except (EOFError, ConnectionError):
+                return "cut"
+        return "served"

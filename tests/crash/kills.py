@@ -101,7 +101,9 @@ class Prepared:
             shutil.rmtree(data, ignore_errors=True)
 
 
-def kill_at_each(prepared: Prepared, life: str, call: str, scratch: Path, *, first: int = 1, step: int = 1) -> int:
+def kill_at_each(
+    prepared: Prepared, life: str, call: str, scratch: Path, *, first: int = 1, step: int = 1
+) -> int:
     """Kill at call number ``first`` and at every ``step``-th from there, as long as there are any; how many."""
     kills = 0
     while prepared.kill(life, call, first + kills * step, scratch / f"{life} {call} {first}"):

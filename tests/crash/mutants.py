@@ -24,12 +24,12 @@ def unsynced_commits() -> None:
             super().__init__(path)
             self.rows("PRAGMA synchronous = OFF")
 
-    opening.Database = Unsynced  # type: ignore[misc] # the point of it
+    vars(opening)["Database"] = Unsynced
 
 
 def unsynced_files() -> None:
     """Its key and the rest are renamed into place before they are on the disk."""
-    os.fsync = lambda _: None
+    vars(os)["fsync"] = lambda _: None
 
 
 def accepted_too_early() -> None:
@@ -40,8 +40,8 @@ def accepted_too_early() -> None:
         keep(self, mailbox, channel, frame, given=given)
         channel.settle(1)
 
-    Delivery._append = append  # type: ignore[method-assign] # the point of it
-    Segment.settle = lambda _: None  # type: ignore[method-assign] # as above
+    setattr(Delivery, "_append", append)  # noqa: B010 - nobody but a mutant may assign it
+    setattr(Segment, "settle", lambda _: None)  # noqa: B010 - as above
 
 
 MUTANTS: dict[str, Callable[[], None]] = {

@@ -50,7 +50,8 @@ class RelayProcess:
         if how is not None:
             self.process.send_signal(how)
         _, said = self.process.communicate(timeout=PATIENCE)
-        assert "Traceback" not in said and "internal error" not in said, said
+        assert "Traceback" not in said, said
+        assert "internal error" not in said, said
         return self.process.returncode, said
 
 

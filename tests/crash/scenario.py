@@ -22,7 +22,7 @@ class Heard(SocketClient):
     def __init__(self, stage: "Stage") -> None:
         self._witness = stage.witness
         self._spoken = frames.FrameDecoder()
-        self._next_request = 1
+        self._taken = 0
         super().__init__(stage)
 
     def say(self, data: bytes) -> None:
@@ -50,14 +50,15 @@ class Heard(SocketClient):
     def sign_in(self, account: Account) -> messages.Welcome:
         return self.ask(account.authenticate(self.hello), messages.Welcome)
 
-    def take(self, count: int, *, acknowledge: int) -> list[tuple[bytes, bytes]]:
-        """The next ``count`` envelopes; all but the last ones are acknowledged, up to ``acknowledge`` in all."""
-        taken = []
+    def take(self, count: int, *, leave: int = 0) -> list[tuple[bytes, bytes]]:
+        """The next ``count`` envelopes, id and body; all but the last ``leave`` are acknowledged."""
+        taken: list[tuple[bytes, bytes]] = []
         while len(taken) < count:
             tag, body = self.frame()
             if tag >= frames.FIRST_CHANNEL:
                 taken.append(frames.parse_envelope(body))
-        self.say(frames.acknowledge(acknowledge))
+        self._taken += count
+        self.say(frames.acknowledge(self._taken - leave))
         return taken
 
     def sync(self) -> None:
@@ -126,19 +127,19 @@ def play(stage: Stage) -> None:
         # He comes and takes some, then, after a break, the rest.
         owner = connections.enter_context(stage.connect())
         owner.sign_in(bob)
-        owner.take(count, acknowledge=4)
+        owner.take(count, leave=count - 4)
         owner.ask(_prekeys(bob, 10), messages.Done)
         owner.socket.close()
         owner = connections.enter_context(stage.connect())
         left = owner.sign_in(bob).waiting
-        owner.take(left, acknowledge=left)
+        owner.take(left)
         # He is there: what he acknowledges at once is never written, what he leaves lying is.
         sender.say(_submission(channel, 500))
-        owner.take(1, acknowledge=left + 1)
+        owner.take(1)
         sender.settle(channel, count + 1)
         sender.say(_submission(channel, 500))
         sender.settle(channel, count + 2)
-        owner.take(1, acknowledge=left + 2)
+        owner.take(1)
         owner.ask(_prekeys(bob, 20), messages.Done)
         # Somebody is removed, with what waits for her.
         to = sender.open_to(carol, to_carol)

@@ -15,7 +15,7 @@ from tests.crash.scenario import Stage
 from tests.crash.tracing import attached, strace
 from tests.crash.verdict import require_kept
 from tests.crash.witness import Witness
-from tests.helpers.relay_world import Account, submissions
+from tests.helpers.relay_world import submissions
 
 WRITES = ["pwrite64", "ftruncate"]
 TROUBLE = [("ENOSPC", WRITES), ("EROFS", WRITES), ("EIO", WRITES), ("EIO", ["fsync", "fdatasync"])]
@@ -49,7 +49,7 @@ class Scene:
         """Bob is given something and acknowledges it."""
         self.sender.say(submissions(self.to_bob, [b"to somebody at home"]))
         self.given += 1
-        self.owner.take(1, acknowledge=self.given)
+        self.owner.take(1)
         self.sender.settle(self.to_bob, self.given)
 
     def leave_for_dora(self) -> int:

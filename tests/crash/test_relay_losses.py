@@ -11,7 +11,8 @@ import pytest
 
 from e2echat.errors import EnvironmentFault
 from tests.crash.disk import by_luck, nothing
-from tests.crash.losses import Life, Promise, require_kept_after_loss
+from tests.crash.losses import Life, require_kept_after_loss
+from tests.crash.witness import Promise
 
 
 def broken(life: Life) -> list[Promise]:

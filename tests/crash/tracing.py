@@ -16,7 +16,17 @@ PATIENCE = 60
 DISK = (
     *("openat", "lseek", "write", "pwrite64", "ftruncate", "fsync", "fdatasync", "rename", "unlink"),
     # Nobody uses these on the files in question. What reads a trace refuses one that has them.
-    *("writev", "pwritev", "pwritev2", "sync_file_range", "msync", "fallocate", "renameat", "renameat2", "link"),
+    *(
+        "writev",
+        "pwritev",
+        "pwritev2",
+        "sync_file_range",
+        "msync",
+        "fallocate",
+        "renameat",
+        "renameat2",
+        "link",
+    ),
 )
 PEERS = ("sendto", "recvfrom", "sendmsg", "recvmsg")
 _LINE = re.compile(r"(\d+) +(?:<\.\.\. (\w+) resumed>|(\w+)\()(.*)")

@@ -96,7 +96,7 @@ def _require_mail(stage: Stage, witness: Witness, name: str) -> None:
         client.settle(channel, len(again))
     with stage.connect() as client:
         waiting = client.sign_in(owner).waiting
-        envelopes = client.take(waiting, acknowledge=waiting)
+        envelopes = client.take(waiting)
         client.sync()
     came = [envelope_id for envelope_id, _ in envelopes]
     assert len(set(came)) == len(came)
