@@ -50,6 +50,10 @@ class NoSuchPeerError(LocalError):
     """Nobody of that name is known to the relay."""
 
 
+class PeerBlockedError(LocalError):
+    """That contact is blocked."""
+
+
 class InvalidTextError(LocalError):
     """A message is text: UTF-8 without NUL, and not empty."""
 

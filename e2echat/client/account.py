@@ -182,7 +182,7 @@ class Account:
             NoSuchPeerError: the relay knows nobody of that name.
             RelayUnreachableError, WrongRelayError: the peer is new and cannot be asked for; nothing is kept.
             KeyChangedError: the text is kept, and held until the peer's new key is accepted.
-            InvalidTextError, TextTooLongError, InvalidNameError, InvalidAddressError: as their docstrings say.
+            InvalidTextError, TextTooLongError, InvalidNameError, InvalidAddressError, PeerBlockedError: as they say.
         """
         require_text(text)
         contact = self._book.known_or_met(peer, timeout)
@@ -308,13 +308,14 @@ class Account:
             raise KeyChangedError(f"the number is not the one of you and {peer}")
 
     def accept(self, peer: str) -> None:
-        """Let a stranger in as a contact; or take a contact's changed key as the one to expect.
-
-        Raises:
-            NoSuchPeerError: there is no such contact.
-        """
+        """Let a stranger in; or take a contact's changed key; or undo ``block``. NoSuchPeerError if there is none."""
         contact = self._book.require(peer)
         self._runtime.step(lambda: self._engine.trust.accept(self._records.contact(contact.id)))
+
+    def block(self, peer: str) -> None:
+        """Have no more to do with a contact or stranger, from now on. NoSuchPeerError if there is none."""
+        contact = self._book.require(peer)
+        self._runtime.step(lambda: self._engine.trust.block(self._records.contact(contact.id)))
 
     @property
     def failure(self) -> E2EChatError | None:

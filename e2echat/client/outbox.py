@@ -46,7 +46,12 @@ class Outbox:
     # --- numbering -------------------------------------------------------------------------------------------
 
     def add_text(self, contact: ContactRow, text: str) -> MessageRow:
-        """Number and store a text. Answering a stranger lets him in."""
+        """Number and store a text. Answering a stranger lets him in.
+
+        Raises:
+            PeerBlockedError: the contact is blocked; nothing is kept.
+        """
+        self.peers.require_not_blocked(contact)
         contact = self.peers.let_in(contact)
         self.tell_route(contact)
         return self._number(
@@ -55,7 +60,7 @@ class Outbox:
         )
 
     def tell_route(self, contact: ContactRow) -> None:
-        """Give a contact who opened a session our own route, once a session."""
+        """Give a contact our own route, once a session that he opened, and whenever it has changed."""
         route = self.context.own.route(self.context.records)
         if contact.standing != "contact" or contact.route_told or contact.key_changed or route is None:
             return
@@ -138,7 +143,7 @@ class Outbox:
         owed = {contact.id for contact in records.contacts_owed_receipts(self.context.now)}
         for contact_id in sorted({*records.contacts_with_unsealed(), *owed}):
             contact = records.contact(contact_id)
-            held = contact.standing == "blocked" or contact.key_changed
+            held = self._held(contact)
             best = None if held else self.sessions.best(contact)
             if best is not None:
                 self.tell_route(contact)
@@ -150,6 +155,10 @@ class Outbox:
             if not held and records.unsealed_messages(contact_id):
                 need_session.append(contact)
         return need_session
+
+    def _held(self, contact: ContactRow) -> bool:
+        """Whether nothing may leave for a contact until a person decides."""
+        return contact.standing == "blocked" or contact.key_changed
 
     def _seal_for(self, contact: ContactRow, row: SessionRow, *, with_receipt: bool) -> None:
         session = self.sessions.read(row)
@@ -202,7 +211,7 @@ class Outbox:
         """Contacts to whom another session is due, because nobody has answered the last."""
         records = self.context.records
         contacts = [records.contact(contact) for contact in records.contacts_unanswered()]
-        return [row for row in contacts if not row.key_changed and self.sessions.unanswered(row)]
+        return [row for row in contacts if not self._held(row) and self.sessions.unanswered(row)]
 
     def introduced(self, contact: ContactRow, answer: Bundle) -> None:
         """Use the bundle that the relay gave out for ``contact``: its knock token, and its prekeys for a session.
@@ -296,8 +305,8 @@ class Outbox:
     def _refused(self, row: OutboxRow, reason: Refusal) -> None:
         records = self.context.records
         contact = records.contact(row.contact)
-        if reason is Refusal.LIMIT and contact.knock:
-            # The token is used up; with another one it goes at once.
+        if reason is Refusal.LIMIT:
+            # The token is used up, or a capability that went out of use is for today; with a token it goes at once.
             self.peers.save(replace(contact, capability=None))
             records.postpone(row.envelope_id, self.context.now, accepted=False)
             return

@@ -49,6 +49,7 @@ def message_record(message: Message) -> Json:
         "received_at": timestamp(message.received_at),
         "text": message.text,
         "verified": message.verified,
+        "new_key": message.new_key,
     }
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from types import NoneType
 
 from e2echat.errors import DamagedStorageError
+from e2echat.relay.capabilities import Capabilities
 from e2echat.relay.database import Database
 from e2echat.relay.work import Account, RemoveAccount, SaveAccount, SavePrekeys, SaveToken, TakePrekey
 from e2echat.wire.relay_messages import RECORD
@@ -17,15 +18,16 @@ class Accounts:
 
     def all(self) -> Iterator[tuple[Account, bytes | None, list[int]]]:
         """Every account, its signed prekey, and the ids of its one-time prekeys: read once, at the start."""
-        query = "SELECT mailbox, name, identity, device, claim, capability_hash, signed FROM account"
-        kinds = (bytes, str, bytes, bytes, bytes, bytes, (bytes, NoneType))
-        for mailbox, name, identity, device, claim, capability_hash, signed in self._database.rows(
+        query = "SELECT mailbox, name, identity, device, claim, capability_hash, former, signed FROM account"
+        kinds = (bytes, str, bytes, bytes, bytes, bytes, bytes, (bytes, NoneType))
+        for mailbox, name, identity, device, claim, current, former, signed in self._database.rows(
             query, (), kinds
         ):
             one_time = self._database.rows(
                 "SELECT prekey_id FROM one_time WHERE mailbox = ? ORDER BY prekey_id", (mailbox,), (int,)
             )
-            account = Account(name, mailbox, identity, device, claim, capability_hash)
+            capabilities = Capabilities.decode(current, former)
+            account = Account(name, mailbox, identity, device, claim, capabilities)
             if signed is not None and not RECORD.allows(signed):
                 raise DamagedStorageError("the relay's database is damaged: a prekey is none")
             yield account, signed, [prekey_id for (prekey_id,) in one_time]
@@ -35,10 +37,10 @@ class Accounts:
         account = request.account
         self._database.change(
             """
-            INSERT INTO account (mailbox, name, identity, device, claim, capability_hash)
-            VALUES (?, ?, ?, ?, ?, ?)
+            INSERT INTO account (mailbox, name, identity, device, claim, capability_hash, former)
+            VALUES (?, ?, ?, ?, ?, ?, ?)
             ON CONFLICT (mailbox) DO UPDATE SET identity = excluded.identity, device = excluded.device,
-                claim = excluded.claim, capability_hash = excluded.capability_hash
+                claim = excluded.claim, capability_hash = excluded.capability_hash, former = excluded.former
             """,
             (
                 account.mailbox,
@@ -46,7 +48,8 @@ class Accounts:
                 account.identity,
                 account.device,
                 account.claim,
-                account.capability_hash,
+                account.capabilities.current,
+                account.capabilities.encode_former(),
             ),
         )
         if request.token is not None:

@@ -39,6 +39,7 @@ _TABLES = (
     CREATE TABLE token (hash BLOB PRIMARY KEY, uses INTEGER NOT NULL, ends INTEGER NOT NULL) STRICT, WITHOUT ROWID;
     CREATE TABLE clock (one INTEGER PRIMARY KEY CHECK (one = 1), today INTEGER NOT NULL) STRICT;
     """,
+    "ALTER TABLE account ADD COLUMN former BLOB NOT NULL DEFAULT x'';",
 )
 """What each version of the schema adds to the one before."""
 SCHEMA = len(_TABLES)

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from functools import partial
 
 from e2echat.errors import MalformedError
+from e2echat.relay.capabilities import Capabilities
 from e2echat.relay.connection import Channel, Connection
 from e2echat.relay.counters import Counters
 from e2echat.relay.limits import Limits
@@ -46,13 +47,13 @@ class Delivery:
         self._watch: deque[tuple[float, Mailbox]] = deque()
         """When to look at a mailbox's runs, in order of time."""
 
-    def restore(self, capability_hashes: Iterable[tuple[bytes, bytes]], rows: Iterable[SegmentRow]) -> None:
+    def restore(self, owned: Iterable[tuple[bytes, Capabilities]], rows: Iterable[SegmentRow]) -> None:
         """Take in what the storage holds, once, at the start; ``rows`` by ascending number.
 
         Rows of a mailbox that nobody owns are dropped.
         """
-        for identifier, capability_hash in capability_hashes:
-            self.mailboxes[identifier] = Mailbox(identifier, capability_hash)
+        for identifier, capabilities in owned:
+            self.mailboxes[identifier] = Mailbox(identifier, capabilities)
         for row in rows:
             self._next_segment = row.number + 1
             mailbox = self.mailboxes.get(row.mailbox)

@@ -7,7 +7,10 @@ written only if he does not acknowledge them soon. Acknowledgements take from th
 from collections import deque
 from collections.abc import Iterator
 
+from e2echat.relay.capabilities import Capabilities
 from e2echat.relay.connection import Channel, Connection
+from e2echat.relay.knocks import Knock
+from e2echat.relay.limits import DAY, Limits
 from e2echat.relay.work import SegmentRow
 from e2echat.wire.frames import ENVELOPE_ID_SIZE, FIRST_CHANNEL, MAX_FRAME, SIZE, SIZE_AND_TAG
 from e2echat.wire.relay_messages import Refusal
@@ -120,13 +123,16 @@ class Mailbox:
     """The order of one recipient's envelopes."""
 
     __slots__ = (
-        "capability_hash", "count", "identifier", "live", "loading", "outstanding", "owner",
+        "_reduced", "capabilities", "channels", "count", "identifier", "live", "loading", "outstanding", "owner",
         "removed", "repeats", "segments", "size", "ungiven", "watched", "window",
     )  # fmt: skip
 
-    def __init__(self, identifier: bytes, capability_hash: bytes) -> None:
+    def __init__(self, identifier: bytes, capabilities: Capabilities) -> None:
         self.identifier = identifier
-        self.capability_hash = capability_hash
+        self.capabilities = capabilities
+        self.channels: set[Channel] = set()
+        """Open to it, on whatever connections."""
+        self._reduced: Knock | None = None
         self.owner: Connection | None = None
         self.segments: deque[Segment] = deque()
         self.ungiven: deque[Segment] = deque()
@@ -145,6 +151,20 @@ class Mailbox:
         """Envelopes given on the present connection and not acknowledged."""
         self.window = 0
         """Their bytes, by whole runs and segments."""
+
+    def renew(self, capabilities: Capabilities, limits: Limits, now: float) -> None:
+        """Another capability may be in force; then channels that are open under the one before have its rate, too."""
+        if capabilities.current != self.capabilities.current:
+            for channel in self.channels:
+                if channel.knock is None:
+                    channel.knock = self.reduced(limits, now)
+        self.capabilities = capabilities
+
+    def reduced(self, limits: Limits, now: float) -> Knock:
+        """What all who use a former capability may send together today."""
+        if self._reduced is None or now >= self._reduced.ends:
+            self._reduced = Knock(self.identifier, now + DAY, limits)
+        return self._reduced
 
     def take(self, count: int) -> Iterator[Segment]:
         """The owner acknowledges the next ``count`` envelopes, of which he was given at least as many.

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from e2echat.relay.capabilities import Capabilities
+
 
 @dataclass(frozen=True, slots=True)
 class Account:
@@ -14,7 +16,7 @@ class Account:
     identity: bytes
     device: bytes
     claim: bytes
-    capability_hash: bytes
+    capabilities: Capabilities
 
 
 @dataclass(frozen=True, slots=True)

@@ -237,6 +237,10 @@ class FakeAccount:
         contact = self._known(peer)
         self._world.people[peer] = replace(contact, standing="contact", key_changed=False)
 
+    def block(self, peer: str) -> None:
+        contact = self._known(peer)
+        self._world.people[peer] = replace(contact, standing="blocked")
+
     def history(self, peer: str, *, search: str | None = None, limit: int | None = None) -> list[Message]:
         if peer not in self._world.people:
             raise NoSuchPeerError

@@ -205,6 +205,7 @@ class TestReceive:
                 "received_at": "2026-03-01T12:34:56.789Z",
                 "text": text,
                 "verified": False,
+                "new_key": False,
             }
         ]
 
@@ -379,6 +380,13 @@ class TestKeys:
         assert (result.code, objects(result.out)) == (0, [{"type": "accepted", "peer": "eve"}])
         assert world.people["eve"].standing == "contact"
         assert cli("accept", "nobody").code == 7
+
+    def test_block(self, cli: "CommandLine", world: "World", person: Callable[..., Any]) -> None:
+        world.people["eve"] = person("eve")
+        result = cli("block", "eve", "--json")
+        assert (result.code, objects(result.out)) == (0, [{"type": "blocked", "peer": "eve"}])
+        assert world.people["eve"].standing == "blocked"
+        assert cli("block", "nobody").code == 7
 
 
 class TestPeople:

@@ -145,6 +145,7 @@ def test_the_objects_are_those_documented(
         ("fingerprint", "bob"),
         ("verify", "bob", number),
         ("accept", "eve"),
+        ("block", "eve"),
         ("status",),
         ("move", "relay"),
         ("proxy", "none"),
