@@ -98,6 +98,8 @@ def test_what_he_wrote_meanwhile_comes_once_he_is_accepted(world: World) -> None
     world.pass_time(7200, 300)
     assert alice.heard("bob") == ["hi", "0", "1", "2"]
     assert {bob.state(message) for message in messages} == {MessageState.DELIVERED}
+    assert bob.contact("alice").capability == _capability(alice)
+    assert not bob.contact("alice").knock
 
 
 def test_another_session_of_his_is_not_taken_either(world: World) -> None:

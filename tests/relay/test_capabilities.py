@@ -75,6 +75,7 @@ def test_what_is_open_under_it_when_another_takes_its_place_is_slowed_at_once(
     channel = client.open(bob)
     gone.open(bob)
     gone.leave()
+    assert len(world.board._delivery.mailboxes[world.mailboxes["bob"]].channels) == 1
     assert _send(client, channel, 20) == 0
     _renew(world, bob)
     assert _send(client, channel, 20) == 10
