@@ -47,6 +47,7 @@ def test_a_swapped_key_holds_what_is_sent_until_a_person_decides(
     relay.forget("bob")
     (tmp_path / "elsewhere").mkdir()
     impostor = Someone("bob", tmp_path / "elsewhere", relay.address).join()
+
     # Outgoing: kept, held, and said so, time and again.
     for _ in range(2):
         held = alice.run("--json", "send", "--peer", "bob", "for bob alone")
@@ -71,6 +72,7 @@ def test_a_swapped_key_holds_what_is_sent_until_a_person_decides(
     assert impostor.texts() == []
 
     assert alice.run("accept", "bob").returncode == 0
-    assert impostor.texts() == ["for bob alone"] * 2
+    assert alice.run("send", "--peer", "bob", "and this").returncode == 0
+    assert impostor.texts() == ["for bob alone", "for bob alone", "and this"]
     (contact,) = alice.json("contacts")
     assert (contact["key_changed"], contact["verified"]) == (False, False)
