@@ -129,7 +129,8 @@ class Arrivals:
                     contact.id, device_hash, payload.seq, self.context.now, plaintext, origin.encode()
                 )
                 records.held.save(held)
-                if records.count_held(contact.id, device_hash) > MAX_HELD:
+                line = contact.id, device_hash
+                if records.held.count("WHERE contact = ? AND device_hash = ?", *line) > MAX_HELD:
                     self._give_up(contact, device_hash)
                 return
             case Place.DUPLICATE:

@@ -140,7 +140,7 @@ class Outbox:
         """Seal what waits, receipts too; the contacts who need a session first."""
         records = self.context.records
         need_session = []
-        owed = {contact.id for contact in records.contacts_owed_receipts(self.context.now)}
+        owed = {contact.id for contact in records.contacts.select("WHERE receipt_due <= ?", self.context.now)}
         for contact_id in sorted({*records.contacts_with_unsealed(), *owed}):
             contact = records.contact(contact_id)
             held = self._held(contact)

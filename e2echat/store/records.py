@@ -252,10 +252,6 @@ class Records:
         """What waits in a stream under that number."""
         return self.held.one("WHERE contact = ? AND device_hash = ? AND seq = ?", contact, device_hash, seq)
 
-    def count_held(self, contact: int, device_hash: bytes) -> int:
-        """How much waits in a stream."""
-        return self.held.count("WHERE contact = ? AND device_hash = ?", contact, device_hash)
-
     def drop_held(self, row: HeldRow) -> None:
         """It waits no longer."""
         self.held.delete(
@@ -286,10 +282,6 @@ class Records:
         """Contacts for whom an envelope is due."""
         query = f"SELECT DISTINCT contact FROM outbox WHERE due_at <= ? AND {HEARD}"  # noqa: S608 - a constant
         return [row[0] for row in self._database.execute(query, (now,))]
-
-    def contacts_owed_receipts(self, now: int) -> list[ContactRow]:
-        """Contacts to whom a receipt is due."""
-        return self.contacts.select("WHERE receipt_due <= ?", now)
 
     def note_attempt(self, row: OutboxRow, due_at: int) -> None:
         """An envelope is about to be sent once more."""
