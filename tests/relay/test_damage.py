@@ -217,6 +217,6 @@ def test_a_prekey_that_no_message_could_carry_is_none(mailboxes: Damaged) -> Non
     change("INSERT INTO one_time VALUES (?, 1, ?)", (bytes(16), bytes(63)))
     assert accounts.take(TakePrekey(bytes(16), 1)) is None
     values = ("name", *[bytes(64)] * 3, bytes(32), bytes(63))
-    change("INSERT INTO account VALUES (zeroblob(16), ?, ?, ?, ?, ?, ?)", values)
+    change("INSERT INTO account VALUES (zeroblob(16), ?, ?, ?, ?, ?, ?, x'')", values)
     with pytest.raises(DamagedStorageError):
         list(accounts.all())
