@@ -42,14 +42,6 @@ class Published:
 
 
 @dataclass(frozen=True, slots=True)
-class Renewed:
-    """The capability of this hash is in force (``reason`` None), or was refused."""
-
-    capability_hash: bytes
-    reason: Refusal | None
-
-
-@dataclass(frozen=True, slots=True)
 class Delivered:
     """An envelope from the mailbox. It counts as ours only once acknowledged."""
 
@@ -88,7 +80,7 @@ class Settled:
 
 
 Happening: TypeAlias = (
-    SignedIn | SignInRefused | Published | Renewed | Delivered | Ready | Fetched | ChannelRefused | Settled
+    SignedIn | SignInRefused | Published | Delivered | Ready | Fetched | ChannelRefused | Settled
 )
 
 

@@ -16,7 +16,6 @@ from e2echat.client.dialogue import (
     Happening,
     Published,
     Ready,
-    Renewed,
     Settled,
     SignedIn,
     SignInRefused,
@@ -32,7 +31,6 @@ from e2echat.client.outbox import Outbox
 from e2echat.client.own import Own
 from e2echat.client.peers import Peers
 from e2echat.client.prekey_supply import PrekeySupply
-from e2echat.client.rotation import Rotation
 from e2echat.client.sending_dialogue import SendingDialogue
 from e2echat.client.sessions import Sessions
 from e2echat.client.trust import Trust
@@ -68,8 +66,7 @@ class Engine:
         self.arrivals = Arrivals(self.context, self.peers, self.sessions)
         self.inbox = Inbox(self.context, self.peers, self.sessions, self.arrivals)
         self.outbox = Outbox(self.context, self.peers, self.sessions)
-        self.rotation = Rotation(self.context, self.outbox)
-        self.trust = Trust(self.context, self.peers, self.outbox, self.rotation)
+        self.trust = Trust(self.context, self.peers, self.outbox)
         self.supply = PrekeySupply(self.context)
         self.housekeeping = Housekeeping(self.context, self.sessions)
         self.inquiries = Inquiries()
@@ -215,8 +212,7 @@ class Engine:
         records = self.context.records
         publishing = self._mailbox is not None and self._mailbox.publishing
         busy = any(dialogue.busy for dialogue in self._sending.values())
-        owed = records.next_receipt_at() is not None or records.unaccepted_signals() > 0
-        return publishing or busy or owed or self.rotation.under_way
+        return publishing or busy or records.next_receipt_at() is not None or records.unaccepted_signals() > 0
 
     # --- happenings --------------------------------------------------------------------------------------------
 
@@ -228,10 +224,11 @@ class Engine:
                 self._signed_in(mailbox, waiting, one_time_left)
             case SignInRefused(reason):
                 self._sign_in_refused(reason)
-            case Published(reason):
-                self.supply.answered(reason)
-            case Renewed(capability_hash, reason):
-                self.rotation.answered(capability_hash, reason)
+            case Published(None):
+                self.supply.uploaded()
+            case Published(Refusal() as reason):
+                self.supply.refused()
+                self.context.tell(Problem(f"our prekeys were refused: {why_refused(reason)}"))
             case Ready():
                 self._effects.append(Up(link))
                 self.outbox.connected(self._contacts_at(link))
@@ -311,7 +308,6 @@ class Engine:
                 dialogue.fetch(name, prekeys=prekeys)
         if self._mailbox is not None and self._mailbox.signed_in:
             self.supply.upload(self._mailbox)
-            self.rotation.claim(self._mailbox)
 
     def _fetch(self, link: str, name: str, *, prekeys: bool) -> None:
         dialogue = self._ready(link)

@@ -2,17 +2,14 @@
 
 from enum import Enum, auto
 from heapq import heappop, heappush
-from typing import TYPE_CHECKING
 
 from e2echat.crypto.relay_records import HelloRecord
 from e2echat.relay.counters import Counters
 from e2echat.relay.knocks import Knock
 from e2echat.relay.limits import Limits, TokenBucket
+from e2echat.relay.mailbox import Mailbox
 from e2echat.wire import frames
 from e2echat.wire.relay_messages import Refusal
-
-if TYPE_CHECKING:
-    from e2echat.relay.mailbox import Mailbox
 
 
 class Role(Enum):
@@ -122,16 +119,20 @@ class Connection:
 class Channel:
     """A sending connection's right to one mailbox, and the count of what became of its submissions."""
 
-    __slots__ = ("_skips", "connection", "knock", "mailbox", "repeat", "settled", "submitted", "tag")
+    __slots__ = (
+        "_skips", "connection", "in_bulk", "knock", "mailbox", "repeat", "settled", "submitted", "tag",
+    )  # fmt: skip
 
     def __init__(
-        self, tag: int, connection: Connection, mailbox: "Mailbox", knock: Knock | None, *, repeat: bool
+        self, tag: int, connection: Connection, mailbox: Mailbox, knock: Knock | None, *, repeat: bool
     ) -> None:
         self.tag = tag
         self.connection = connection
         self.mailbox = mailbox
         self.knock = knock
         self.repeat = repeat
+        self.in_bulk = knock is None and not repeat
+        """Whether submissions need not be looked at one by one."""
         self.submitted = 0
         self.settled = 0
         self._skips: list[int] = []
@@ -139,12 +140,11 @@ class Channel:
 
     def settle(self, count: int) -> None:
         """The next ``count`` submissions are durable or acknowledged."""
-        before = self.settled
-        self.settled += count
-        while self._skips and self._skips[0] <= self.settled:
+        while self._skips and self._skips[0] <= self.settled + count:
             heappop(self._skips)
-            self.settled += 1
-        self.connection.unsettled -= self.settled - before
+            count += 1
+        self.settled += count
+        self.connection.unsettled -= count
         self.connection.owe(self)
 
     def refuse(self, index: int, reason: int) -> None:

@@ -5,16 +5,15 @@ settled towards its sender once it is durable or acknowledged by its recipient, 
 """
 
 import math
-from collections import deque
 from collections.abc import Iterable
 from functools import partial
 
 from e2echat.errors import MalformedError
-from e2echat.relay.capabilities import Capabilities
-from e2echat.relay.connection import Channel, Connection
+from e2echat.relay import runs
+from e2echat.relay.connection import Channel
 from e2echat.relay.counters import Counters
 from e2echat.relay.limits import Limits
-from e2echat.relay.mailbox import Mailbox, Repeat, Run, Segment, behind, frame_ends, id_of, is_whole
+from e2echat.relay.mailbox import Mailbox, Owner, Repeat, Run, Segment, Source
 from e2echat.relay.work import (
     AppendSegment,
     DropSegment,
@@ -33,6 +32,8 @@ class Delivery:
 
     def __init__(self, limits: Limits, today: int, counters: Counters) -> None:
         self._limits = limits
+        self._window_bytes = limits.window_bytes
+        self._window_envelopes = limits.window_envelopes
         self._counters = counters
         self.today = today
         """Kept up by the switchboard's tick."""
@@ -44,27 +45,25 @@ class Delivery:
         """Segments that the storage failed to drop: asked for again with the next look at what has expired."""
         self._open: list[tuple[Mailbox, Segment]] = []
         self._next_segment = 1
-        self._watch: deque[tuple[float, Mailbox]] = deque()
-        """When to look at a mailbox's runs, in order of time."""
+        self._watched: list[Mailbox] = []
+        """Those that have runs, or had some lately."""
+        self.next_tick = math.inf
+        """When ``tick`` is next needed."""
 
-    def restore(self, owned: Iterable[tuple[bytes, Capabilities]], rows: Iterable[SegmentRow]) -> None:
+    def restore(self, capability_hashes: Iterable[tuple[bytes, bytes]], rows: Iterable[SegmentRow]) -> None:
         """Take in what the storage holds, once, at the start; ``rows`` by ascending number.
 
         Rows of a mailbox that nobody owns are dropped.
         """
-        for identifier, capabilities in owned:
-            self.mailboxes[identifier] = Mailbox(identifier, capabilities)
+        for identifier, capability_hash in capability_hashes:
+            self.mailboxes[identifier] = Mailbox(identifier, capability_hash)
         for row in rows:
             self._next_segment = row.number + 1
             mailbox = self.mailboxes.get(row.mailbox)
             if mailbox is None:
                 self.work.append(Work(DropSegment(row.number), self._dropped))
                 continue
-            segment = Segment.restored(row)
-            mailbox.segments.append(segment)
-            mailbox.ungiven.append(segment)
-            mailbox.count += segment.count - segment.done
-            mailbox.size += segment.size
+            mailbox.restore(Segment.restored(row))
 
     def submit(self, channel: Channel, data: bytes, count: int, now: float) -> None:
         """Take in ``count`` whole frames of ``channel``, one behind the other."""
@@ -75,42 +74,70 @@ class Delivery:
             return
         channel.connection.unsettled += count
         self._counters.envelopes_in += count
-        if not channel.repeat and channel.knock is None and self._give_live(channel, data, count, now):
+        if channel.in_bulk and (
+            self._give_live(channel, data, count, now) or self._keep_all(channel, data, count)
+        ):
             channel.submitted += count
-            return
-        start = 0
-        for end in frame_ends(data):
-            one = data[start:end]
-            start = end
+        else:
+            self._submit_singly(channel, data, now)
+
+    def _submit_singly(self, channel: Channel, data: bytes, now: float) -> None:
+        """Look at each frame by itself."""
+        mailbox = channel.mailbox
+        for frame in runs.frames(data):
             index = channel.submitted
             channel.submitted += 1
-            if channel.knock is not None and not channel.knock.take(len(one)):
+            if channel.knock is not None and not channel.knock.take(len(frame)):
                 channel.refuse(index, Refusal.LIMIT)
-            elif channel.repeat and mailbox.holds(identifier := id_of(one)):
+            elif channel.repeat and mailbox.holds(identifier := runs.ids(frame)):
                 mailbox.settle_behind(Repeat(channel, index, identifier, mailbox.repeats))
-            elif not self._give_live(channel, one, 1, now):
-                self._keep(channel, one, index)
+            elif not self._give_live(channel, frame, 1, now):
+                self._keep(channel, frame, index)
         self.pump(mailbox)
 
     def _give_live(self, channel: Channel, data: bytes, count: int, now: float) -> bool:
         """Give envelopes to an owner who is there, has room, and misses nothing older."""
-        mailbox, limits = channel.mailbox, self._limits
+        mailbox = channel.mailbox
         owner = mailbox.owner
         if (
             owner is None
             or mailbox.ungiven
-            or mailbox.window + len(data) > limits.window_bytes
-            or mailbox.outstanding + count > limits.window_envelopes
+            or mailbox.window + len(data) > self._window_bytes
+            or mailbox.outstanding + count > self._window_envelopes
         ):
             return False
-        if not mailbox.watched:
-            mailbox.watched = True
-            self._watch.append((now + limits.write_after, mailbox))
-        mailbox.live.append(Run(channel, count, data, now))
+        live = mailbox.live
+        if live and (last := live[-1]).source is channel and last.arrived == now and not last.behind:
+            last.count += count
+            last.parts.append(data)
+            last.size += len(data)
+        else:
+            live.append(Run(channel, count, data, now))
         mailbox.window += len(data)
         mailbox.outstanding += count
         self._counters.envelopes_out += count
         owner.send(data)
+        if not mailbox.watched:
+            self._watch(mailbox, now)
+        return True
+
+    def _watch(self, mailbox: Mailbox, now: float) -> None:
+        """Come back to see whether the owner has acknowledged what he was given."""
+        mailbox.watched = True
+        if not self._watched:
+            self.next_tick = now + self._limits.write_after
+        self._watched.append(mailbox)
+
+    def _keep_all(self, channel: Channel, data: bytes, count: int) -> bool:
+        """Keep envelopes for later, where nobody is there for them and there is room for all."""
+        mailbox, limits = channel.mailbox, self._limits
+        if (
+            mailbox.owner is not None
+            or mailbox.count + count > limits.mailbox_envelopes
+            or mailbox.size + len(data) > limits.mailbox_bytes
+        ):
+            return False
+        self._append(mailbox, channel, data, count, given=False)
         return True
 
     def _keep(self, channel: Channel, frame: bytes, index: int) -> None:
@@ -122,34 +149,29 @@ class Delivery:
         if mailbox.live:
             # What the owner has been given is older, so it goes first.
             self._write_live(mailbox)
-        self._append(mailbox, channel, frame, given=False)
+        self._append(mailbox, channel, frame, 1, given=False)
 
-    def _append(self, mailbox: Mailbox, channel: Channel, frame: bytes, *, given: bool) -> None:
+    def _append(self, mailbox: Mailbox, source: Source, data: bytes, count: int, *, given: bool) -> None:
+        """Put whole frames into the mailbox's open segments."""
+        mailbox.count += count
+        mailbox.size += len(data)
+        self.unwritten += len(data)
+        most = self._limits.segment_bytes
         segment = mailbox.segments[-1] if mailbox.segments else None
-        if (
-            segment is None
-            or not segment.open
-            or segment.given != given
-            or segment.size + len(frame) > self._limits.segment_bytes
-        ):
-            segment = Segment(self._next_segment, self.today, given=given)
-            self._next_segment += 1
-            self._open.append((mailbox, segment))
-            mailbox.segments.append(segment)
-            if not given:
-                mailbox.ungiven.append(segment)
-        segment.ids += id_of(frame)
-        segment.body.append(frame)
-        segment.count += 1
-        segment.size += len(frame)
-        mailbox.count += 1
-        mailbox.size += len(frame)
-        self.unwritten += len(frame)
-        last = segment.settles[-1] if segment.settles else None
-        if isinstance(last, tuple) and last[0] is channel:
-            segment.settles[-1] = (channel, last[1] + 1)
-        else:
-            segment.settles.append((channel, 1))
+        for piece, number in runs.pieces(data, count, most):
+            if (
+                segment is None
+                or not segment.open
+                or segment.given != given
+                or segment.size + len(piece) > most
+            ):
+                segment = Segment(self._next_segment, self.today, given=given)
+                self._next_segment += 1
+                self._open.append((mailbox, segment))
+                mailbox.segments.append(segment)
+                if not given:
+                    mailbox.ungiven.append(segment)
+            segment.add(source, piece, number)
 
     def _write_live(self, mailbox: Mailbox, until: float = math.inf) -> None:
         """What the owner was given, up to a time, and has not acknowledged goes to the storage after all.
@@ -158,13 +180,9 @@ class Delivery:
         """
         while mailbox.live and mailbox.live[0].arrived <= until:
             run = mailbox.live.popleft()
-            mailbox.window -= len(run.data)
-            start = 0
-            for number, end in enumerate(frame_ends(run.data)):
-                if number >= run.done:
-                    self._append(mailbox, run.channel, run.data[start:end], given=True)
-                    mailbox.window += end - start
-                start = end
+            rest = runs.behind(run.data, run.done)
+            mailbox.window += len(rest) - run.size
+            self._append(mailbox, run.source, rest, run.count - run.done, given=True)
             # Not behind the runs that are left: within a channel all is settled in the order of submission.
             mailbox.segments[-1].settles += run.behind
 
@@ -179,7 +197,8 @@ class Delivery:
         for segment in mailbox.take(count):
             if segment.durable:
                 self._forget(segment)
-        self.pump(mailbox)
+        if mailbox.ungiven:
+            self.pump(mailbox)
 
     def _forget(self, segment: Segment) -> None:
         """Tell the storage how far a durable segment is acknowledged."""
@@ -192,7 +211,7 @@ class Delivery:
         if work.failed:
             self._undropped.append(work.request)
 
-    def arrive(self, mailbox: Mailbox, owner: Connection) -> None:
+    def arrive(self, mailbox: Mailbox, owner: Owner) -> None:
         """The owner is there: give him what waits. A former connection of his must have left."""
         mailbox.owner = owner
         self.pump(mailbox)
@@ -235,16 +254,16 @@ class Delivery:
             and mailbox.outstanding + count <= limits.window_envelopes
         )
 
-    def _give(self, mailbox: Mailbox, owner: Connection, body: bytes) -> None:
+    def _give(self, mailbox: Mailbox, owner: Owner, body: bytes) -> None:
         """Give the owner the next segment."""
         segment = mailbox.ungiven.popleft()
         segment.given = True
         mailbox.window += segment.size
         mailbox.outstanding += segment.count - segment.done
         self._counters.envelopes_out += segment.count - segment.done
-        owner.send(behind(body, segment.done))
+        owner.send(runs.behind(body, segment.done))
 
-    def _load(self, mailbox: Mailbox, owner: Connection) -> None:
+    def _load(self, mailbox: Mailbox, owner: Owner) -> None:
         """Fetch as many of the next segments as fit into the owner's window."""
         numbers: list[int] = []
         size, count, limits = mailbox.window, mailbox.outstanding, self._limits
@@ -261,7 +280,7 @@ class Delivery:
             read = ReadSegments(tuple(numbers))
             self.work.append(Work(read, partial(self._loaded, mailbox, owner)))
 
-    def _loaded(self, mailbox: Mailbox, owner: Connection, work: Work) -> None:
+    def _loaded(self, mailbox: Mailbox, owner: Owner, work: Work) -> None:
         mailbox.loading = False
         if mailbox.owner is owner:
             if work.failed or not isinstance(work.result, list):
@@ -269,15 +288,7 @@ class Delivery:
                 owner.close()
                 return
             for body in work.result:
-                if body is not None and is_whole(body, mailbox.ungiven[0].ids):
-                    self._give(mailbox, owner, body)
-                    continue
-                # Damaged: forgotten, it is in nobody's way, and can be submitted again.
-                segment = mailbox.skip()
-                self._counters.envelopes_damaged += segment.count - segment.done
-                self.work.append(Work(DropSegment(segment.number), self._dropped))
-                # The owner was told that it waits: he had better ask again.
-                owner.close()
+                self._give(mailbox, owner, body)
         self.pump(mailbox)
 
     def take_work(self) -> list[Work]:
@@ -314,17 +325,12 @@ class Delivery:
 
     def tick(self, now: float) -> None:
         """Write what owners have not acknowledged in time."""
-        while self._watch and self._watch[0][0] <= now:
-            _, mailbox = self._watch.popleft()
+        watched, self._watched, self.next_tick = self._watched, [], math.inf
+        for mailbox in watched:
             self._write_live(mailbox, now - self._limits.write_after)
-            mailbox.watched = bool(mailbox.live)
-            if mailbox.watched:
-                self._watch.append((now + self._limits.write_after, mailbox))
-
-    @property
-    def next_tick(self) -> float:
-        """When ``tick`` is next needed."""
-        return self._watch[0][0] if self._watch else math.inf
+            mailbox.watched = False
+            if mailbox.live:
+                self._watch(mailbox, now)
 
     def write_all(self) -> None:
         """Let everything that is only in memory go to the storage: the relay is about to stop."""
@@ -336,8 +342,5 @@ class Delivery:
         self.work += [Work(request, self._dropped) for request in self._undropped]
         self._undropped.clear()
         for mailbox in self.mailboxes.values():
-            while mailbox.ungiven and mailbox.ungiven[0] is mailbox.segments[0] and not mailbox.loading:
-                segment = mailbox.segments[0]
-                if not segment.durable or segment.created + self._limits.retention > self.today:
-                    break
-                self.work.append(Work(DropSegment(mailbox.skip().number), self._dropped))
+            for segment in mailbox.take_old(self.today - self._limits.retention):
+                self.work.append(Work(DropSegment(segment.number), self._dropped))

@@ -5,42 +5,66 @@ written only if he does not acknowledge them soon. Acknowledgements take from th
 """
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Protocol
 
-from e2echat.relay.capabilities import Capabilities
-from e2echat.relay.connection import Channel, Connection
-from e2echat.relay.knocks import Knock
-from e2echat.relay.limits import DAY, Limits
+from e2echat.relay import runs
 from e2echat.relay.work import SegmentRow
-from e2echat.wire.frames import ENVELOPE_ID_SIZE, FIRST_CHANNEL, MAX_FRAME, SIZE, SIZE_AND_TAG
+from e2echat.wire.frames import ENVELOPE_ID_SIZE
 from e2echat.wire.relay_messages import Refusal
 
-_HEAD = SIZE_AND_TAG.size + ENVELOPE_ID_SIZE
-"""Of an envelope's frame, in front of the envelope, which has a byte at least."""
+
+class Owner(Protocol):
+    """The connection that a mailbox's envelopes go to."""
+
+    def send(self, data: bytes) -> None:
+        """Queue whole frames."""
+
+    def close(self) -> None:
+        """End it once what is queued has left."""
+
+
+class Source(Protocol):
+    """What envelopes come from, and what is told their fate."""
+
+    def settle(self, count: int) -> None:
+        """The next ``count`` submissions are durable or acknowledged."""
+
+    def refuse(self, index: int, reason: int) -> None:
+        """Submission ``index``, not the next to be settled perhaps, was not kept."""
+
+    def refuse_next(self, count: int, reason: int) -> None:
+        """The next ``count`` submissions to be settled were not kept."""
 
 
 class Run:
-    """Consecutive envelopes of one channel that are with the owner and nowhere else."""
+    """Consecutive envelopes from one source that are with the owner and nowhere else."""
 
-    __slots__ = ("arrived", "behind", "channel", "count", "data", "done")
+    __slots__ = ("arrived", "behind", "count", "done", "parts", "size", "source")
 
-    def __init__(self, channel: Channel, count: int, data: bytes, arrived: float) -> None:
-        self.channel = channel
+    def __init__(self, source: Source, count: int, data: bytes, arrived: float) -> None:
+        self.source = source
         self.count = count
-        self.data = data
+        self.parts = [data]
+        self.size = len(data)
         self.arrived = arrived
         self.done = 0
-        self.behind: list[Repeat] = []
+        self.behind: Sequence[Repeat] = ()
         """What is settled when this run is."""
+
+    @property
+    def data(self) -> bytes:
+        """All its frames."""
+        return b"".join(self.parts)
 
 
 class Repeat:
     """A submission of what its mailbox holds already: it has the fate of the first one, in its own turn."""
 
-    __slots__ = ("_channel", "_index", "_open", "envelope_id")
+    __slots__ = ("_index", "_open", "_source", "envelope_id")
 
-    def __init__(self, channel: Channel, index: int, envelope_id: bytes, unsettled: "set[Repeat]") -> None:
-        self._channel = channel
+    def __init__(self, source: Source, index: int, envelope_id: bytes, unsettled: "set[Repeat]") -> None:
+        self._source = source
         self._index = index
         self._open = unsettled
         self.envelope_id = envelope_id
@@ -50,12 +74,12 @@ class Repeat:
         """All that was there before it is settled, and so is the first one."""
         if self in self._open:
             self._open.remove(self)
-            self._channel.settle(1)
+            self._source.settle(1)
 
     def refuse(self) -> None:
         """The storage did not take the first one."""
         self._open.remove(self)
-        self._channel.refuse(self._index, Refusal.STORAGE)
+        self._source.refuse(self._index, Refusal.STORAGE)
 
 
 class Segment:
@@ -80,8 +104,8 @@ class Segment:
         self.size = 0
         self.ids: bytes | bytearray = bytearray()
         self.body: list[bytes] = []
-        self.settles: list[tuple[Channel, int] | Repeat] = []
-        """Numbers of submissions on channels, and repeats of what is here or before: in order."""
+        self.settles: list[tuple[Source, int] | Repeat] = []
+        """Numbers of submissions by source, and repeats of what is here or before: in order."""
 
     @classmethod
     def restored(cls, row: SegmentRow) -> "Segment":
@@ -90,6 +114,18 @@ class Segment:
         segment.open, segment.durable, segment.ids = False, True, row.ids
         segment.count, segment.done, segment.size = len(row.ids) // ENVELOPE_ID_SIZE, row.done, row.size
         return segment
+
+    def add(self, source: Source, data: bytes, count: int) -> None:
+        """Put ``count`` more frames into it."""
+        self.ids += runs.ids(data)
+        self.body.append(data)
+        self.count += count
+        self.size += len(data)
+        last = self.settles[-1] if self.settles else None
+        if isinstance(last, tuple) and last[0] is source:
+            self.settles[-1] = (source, last[1] + count)
+        else:
+            self.settles.append((source, count))
 
     def row(self, mailbox: bytes) -> SegmentRow:
         """As it is kept."""
@@ -111,11 +147,11 @@ class Segment:
             if isinstance(each, Repeat):
                 each.settle()
                 continue
-            channel, count = each
+            source, count = each
             kept = min(count, acknowledged)
             acknowledged -= kept
-            channel.settle(kept)
-            channel.refuse_next(count - kept, Refusal.STORAGE)
+            source.settle(kept)
+            source.refuse_next(count - kept, Refusal.STORAGE)
         self.settles, self.body, self.dead, self.open = [], [], True, False
 
 
@@ -123,17 +159,14 @@ class Mailbox:
     """The order of one recipient's envelopes."""
 
     __slots__ = (
-        "_reduced", "capabilities", "channels", "count", "identifier", "live", "loading", "outstanding", "owner",
+        "capability_hash", "count", "identifier", "live", "loading", "outstanding", "owner",
         "removed", "repeats", "segments", "size", "ungiven", "watched", "window",
     )  # fmt: skip
 
-    def __init__(self, identifier: bytes, capabilities: Capabilities) -> None:
+    def __init__(self, identifier: bytes, capability_hash: bytes) -> None:
         self.identifier = identifier
-        self.capabilities = capabilities
-        self.channels: set[Channel] = set()
-        """Open to it, on whatever connections."""
-        self._reduced: Knock | None = None
-        self.owner: Connection | None = None
+        self.capability_hash = capability_hash
+        self.owner: Owner | None = None
         self.segments: deque[Segment] = deque()
         self.ungiven: deque[Segment] = deque()
         """The tail of ``segments`` that the owner's present connection has not been given."""
@@ -152,27 +185,33 @@ class Mailbox:
         self.window = 0
         """Their bytes, by whole runs and segments."""
 
-    def renew(self, capabilities: Capabilities, limits: Limits, now: float) -> None:
-        """Another capability may be in force; then channels that are open under the one before have its rate, too."""
-        if capabilities.current != self.capabilities.current:
-            for channel in self.channels:
-                if channel.knock is None:
-                    channel.knock = self.reduced(limits, now)
-        self.capabilities = capabilities
+    def restore(self, segment: Segment) -> None:
+        """Take in a segment that the storage holds, behind all others."""
+        self.segments.append(segment)
+        self.ungiven.append(segment)
+        self.count += segment.count - segment.done
+        self.size += segment.size
 
-    def reduced(self, limits: Limits, now: float) -> Knock:
-        """What all who use a former capability may send together today."""
-        if self._reduced is None or now >= self._reduced.ends:
-            self._reduced = Knock(self.identifier, now + DAY, limits)
-        return self._reduced
+    def take_old(self, until: int) -> Iterator[Segment]:
+        """Take out segments created by ``until``, unless their owner has them in hand just now."""
+        while self.ungiven and self.ungiven[0] is self.segments[0] and not self.loading:
+            segment = self.segments[0]
+            if not segment.durable or segment.created > until:
+                return
+            self.segments.popleft()
+            self.ungiven.popleft()
+            self.count -= segment.count - segment.done
+            self.size -= segment.size
+            yield segment
 
-    def take(self, count: int) -> Iterator[Segment]:
+    def take(self, count: int) -> list[Segment]:
         """The owner acknowledges the next ``count`` envelopes, of which he was given at least as many.
 
-        Yields:
-            Each segment that this touches, with ``done`` brought up to date.
+        Returns:
+            The segments that this touches, with ``done`` brought up to date.
         """
         self.outstanding -= count
+        touched = []
         while count and self.segments and self.segments[0].given:
             segment = self.segments[0]
             step = min(count, segment.count - segment.done)
@@ -184,18 +223,22 @@ class Mailbox:
                 self.segments.popleft()
                 self.forget(segment)
                 segment.settle()
-            yield segment
+            touched.append(segment)
+        live = self.live
         while count:
-            run = self.live[0]
-            step = min(count, run.count - run.done)
-            run.done += step
-            count -= step
-            run.channel.settle(step)
-            if run.done == run.count:
-                self.live.popleft()
-                self.window -= len(run.data)
-                for repeat in run.behind:
-                    repeat.settle()
+            run = live[0]
+            left = run.count - run.done
+            if count < left:
+                run.done += count
+                run.source.settle(count)
+                break
+            live.popleft()
+            count -= left
+            self.window -= run.size
+            run.source.settle(left)
+            for repeat in run.behind:
+                repeat.settle()
+        return touched
 
     def forget(self, segment: Segment) -> None:
         """Take a segment that left ``segments`` out of the sums."""
@@ -204,28 +247,20 @@ class Mailbox:
         if not segment.dead:
             self.size -= segment.size
 
-    def skip(self) -> Segment:
-        """Forget the next segment that the owner has not been given; it is durable."""
-        segment = self.ungiven.popleft()
-        self.segments.remove(segment)
-        self.count -= segment.count - segment.done
-        self.size -= segment.size
-        return segment
-
     def holds(self, envelope_id: bytes) -> bool:
         """Whether an envelope of this id waits here, kept or in flight."""
         return any(
-            _find(segment.ids, envelope_id, segment.done) for segment in self.segments if not segment.dead
+            runs.find(segment.ids, envelope_id, segment.done) for segment in self.segments if not segment.dead
         ) or any(
             # The search over all bytes is quick and nearly always the answer.
-            envelope_id in run.data and _find(ids_of(run.data), envelope_id, run.done)
+            envelope_id in run.data and runs.find(runs.ids(run.data), envelope_id, run.done)
             for run in self.live
         )
 
     def settle_behind(self, repeat: Repeat) -> None:
         """Settle a repeat of what is here once all that is here now is settled."""
         if self.live:
-            self.live[-1].behind.append(repeat)
+            self.live[-1].behind = [*self.live[-1].behind, repeat]
         elif self.segments and self.segments[-1].settles:
             self.segments[-1].settles.append(repeat)
         else:
@@ -234,7 +269,7 @@ class Mailbox:
     def fail(self, segment: Segment) -> None:
         """The storage did not take a segment."""
         for repeat in list(self.repeats):
-            if _find(segment.ids, repeat.envelope_id, segment.done):
+            if runs.find(segment.ids, repeat.envelope_id, segment.done):
                 repeat.refuse()
         segment.fail()
 
@@ -246,56 +281,3 @@ class Mailbox:
         for segment in self.segments:
             segment.given = False
         self.ungiven = deque(self.segments)
-
-
-def frame_ends(data: bytes) -> Iterator[int]:
-    """Where each of the whole frames in ``data`` ends."""
-    position, end = 0, len(data)
-    while position < end:
-        position += SIZE.size + SIZE.unpack_from(data, position)[0]
-        yield position
-
-
-def ids_of(data: bytes) -> bytes:
-    """The envelope ids of the channel frames in ``data``, 16 bytes each."""
-    start, ids = 0, bytearray()
-    for end in frame_ends(data):
-        ids += data[start + SIZE_AND_TAG.size : start + SIZE_AND_TAG.size + ENVELOPE_ID_SIZE]
-        start = end
-    return bytes(ids)
-
-
-def is_whole(data: bytes, ids: bytes | bytearray) -> bool:
-    """Whether ``data`` is channels' frames with these envelope ids, one behind the other, and nothing else."""
-    position = 0
-    for start in range(0, len(ids), ENVELOPE_ID_SIZE):
-        if len(data) - position <= _HEAD:
-            return False
-        size, tag = SIZE_AND_TAG.unpack_from(data, position)
-        envelope_id = data[position + SIZE_AND_TAG.size : position + _HEAD]
-        if size > MAX_FRAME or tag < FIRST_CHANNEL or envelope_id != ids[start : start + ENVELOPE_ID_SIZE]:
-            return False
-        position += SIZE.size + size
-    return position == len(data)
-
-
-def id_of(frame: bytes) -> bytes:
-    """The envelope id in a channel's frame."""
-    return frame[SIZE_AND_TAG.size : SIZE_AND_TAG.size + ENVELOPE_ID_SIZE]
-
-
-def behind(data: bytes, count: int) -> bytes:
-    """The whole frames in ``data`` behind the first ``count``."""
-    if not count:
-        return data
-    start = 0
-    for _, end in zip(range(count), frame_ends(data), strict=False):
-        start = end
-    return data[start:]
-
-
-def _find(ids: bytes | bytearray, envelope_id: bytes, first: int) -> bool:
-    position = ids.find(envelope_id, first * ENVELOPE_ID_SIZE)
-    while position > 0 and position % ENVELOPE_ID_SIZE:
-        position = ids.find(envelope_id, position + 1)
-    return position >= 0

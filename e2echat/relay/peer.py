@@ -4,59 +4,64 @@ import socket
 
 from e2echat.relay.connection import Connection
 from e2echat.relay.counters import Counters
-from e2echat.relay.tls import Wire
+from e2echat.relay.tls import TlsWire
 
 
 class Peer:
     """A client's socket. ``connection`` is there once the transport is ready."""
 
     __slots__ = (
-        "_counted",
-        "_counters",
-        "blocked_since",
-        "connection",
-        "events",
-        "host",
-        "lingers_until",
-        "opened_at",
-        "socket",
-        "unsent",
-        "wire",
+        "_counters", "blocked_since", "connection", "descriptor", "events", "host", "lingers_until", "opened_at", "socket",
+        "tls", "unsent",
     )  # fmt: skip
 
     def __init__(
-        self, connected: socket.socket, host: str, wire: Wire, now: float, counters: Counters
+        self, connected: socket.socket, host: str, tls: TlsWire | None, now: float, counters: Counters
     ) -> None:
         self._counters = counters
-        self._counted = 0
-        """How much of ``unsent`` is counted."""
         self.socket = connected
+        self.descriptor = connected.fileno()
         self.host = host
-        self.wire = wire
+        self.tls = tls
+        """None on a relay without TLS."""
         self.opened_at = now
         self.connection: Connection | None = None
-        self.unsent = bytearray()
+        self.unsent: bytearray | None = None
         self.blocked_since: float | None = None
         """Since when the socket has taken nothing of ``unsent``."""
         self.lingers_until: float | None = None
         """We are through with it and wait for the client to have read everything."""
         self.events = 0
-        """What the selector watches it for."""
+        """What the poller watches it for."""
+
+    @property
+    def ready(self) -> bool:
+        """Whether frames can be sent and received."""
+        return self.tls is None or self.tls.ready
 
     def write(self, data: bytes, now: float) -> None:
-        """Send ``data`` behind what is unsent, or as much as the socket takes.
+        """Send frames, behind what is unsent, or as much as the socket takes.
 
         Raises:
             OSError: the connection is broken.
         """
-        if self.unsent:
+        self.write_raw(data if self.tls is None else self.tls.send(data), now)
+
+    def write_raw(self, data: bytes, now: float) -> None:
+        """Send bytes of the transport, likewise."""
+        if self.unsent is not None:
             self.unsent += data
-        elif data:
-            sent = self._send(data)
-            if sent < len(data):
-                self.unsent += memoryview(data)[sent:]
-                self.blocked_since = now
-        self._report()
+            self._report(len(data))
+            return
+        try:
+            sent = self.socket.send(data)
+        except BlockingIOError:
+            sent = 0
+        self._counters.bytes_out += sent
+        if sent < len(data):
+            self.unsent = bytearray(memoryview(data)[sent:])
+            self.blocked_since = now
+            self._report(len(self.unsent))
 
     def flush(self, now: float) -> None:
         """Send more of what is unsent; the socket has room.
@@ -64,28 +69,27 @@ class Peer:
         Raises:
             OSError: the connection is broken.
         """
-        sent = self._send(self.unsent)
-        if sent:
-            del self.unsent[:sent]
-            self.blocked_since = now if self.unsent else None
-        self._report()
-
-    def _send(self, data: bytes | bytearray) -> int:
+        if self.unsent is None:
+            return
         try:
-            sent = self.socket.send(data)
+            sent = self.socket.send(self.unsent)
         except BlockingIOError:
-            return 0
+            return
         self._counters.bytes_out += sent
-        return sent
+        del self.unsent[:sent]
+        self.blocked_since = now
+        if not self.unsent:
+            self.unsent = self.blocked_since = None
+        self._report(-sent)
 
     def close(self) -> None:
         """Close the socket; what is unsent never will be."""
-        self.unsent.clear()
-        self._report()
+        unsent, self.unsent = self.unsent, None
+        self._report(-len(unsent or b""))
         self.socket.close()
 
-    def _report(self) -> None:
-        self._counters.bytes_unsent += len(self.unsent) - self._counted
-        self._counted = len(self.unsent)
+    def _report(self, change: int) -> None:
+        """Keep the sums of what is unsent, everywhere and here."""
+        self._counters.bytes_unsent += change
         if self.connection is not None:
-            self.connection.backlog = len(self.unsent)
+            self.connection.backlog = len(self.unsent or b"")

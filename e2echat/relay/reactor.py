@@ -1,22 +1,22 @@
 """The I/O thread: owns every socket and the switchboard, and never blocks on anything but its selector."""
 
-import contextlib
 import logging
-import selectors
 import socket
+import ssl
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
 
 from e2echat.errors import MalformedError
-from e2echat.relay.connection import Connection
 from e2echat.relay.limits import Limits
 from e2echat.relay.listening import Acceptor, AddressCounts
 from e2echat.relay.peer import Peer
+from e2echat.relay.poller import READ, WRITE, make_poller
 from e2echat.relay.recorder import Recorder
 from e2echat.relay.storage import StorageThread
 from e2echat.relay.switchboard import Switchboard
-from e2echat.relay.tls import Wire
+from e2echat.relay.tls import TlsWire
+from e2echat.relay.wakeup import Wakeup
 from e2echat.relay.work import Work
 
 _log = logging.getLogger(__name__)
@@ -25,7 +25,6 @@ _SWEEP = 1.0
 """Seconds between two looks at who is slow or silent."""
 _DRAIN_TURN = 0.02
 """Seconds to wait for something to happen while draining."""
-_READ, _WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
 
 
 class Reactor:
@@ -35,24 +34,26 @@ class Reactor:
         self,
         board: Switchboard,
         limits: Limits,
-        make_wire: Callable[[], Wire],
+        tls: ssl.SSLContext | None,
         certificate_hash: bytes,
         recorder: Recorder | None,
     ) -> None:
         self._board = board
+        self._counters = board.counters
         self._limits = limits
-        self._make_wire = make_wire
+        self._tls = tls
         self._certificate_hash = certificate_hash
         self._recorder = recorder
-        self._selector = selectors.DefaultSelector()
-        self._wake_receiver, self._wake_sender = socket.socketpair()
-        self._wake_receiver.setblocking(False)
-        self._wake_sender.setblocking(False)
-        self._selector.register(self._wake_receiver, _READ)
+        self._poller = make_poller()
+        self._wakeup = Wakeup()
+        self._poller.register(self._wakeup.fileno(), READ)
         self._view = memoryview(bytearray(_BUFFER))
-        self._peers: set[Peer] = set()
+        self._peers: dict[int, Peer] = {}
+        """By descriptor."""
         self._by_number: dict[int, Peer] = {}
+        """Those that have a connection."""
         self._paused: set[Peer] = set()
+        """Those that are not read from for a while."""
         self._addresses = AddressCounts(limits)
         self._through: deque[Sequence[Work]] = deque()
         self._posted: deque[Callable[[], None]] = deque()
@@ -65,8 +66,7 @@ class Reactor:
 
     def wake(self) -> None:
         """Make the thread look around. Any thread may call this."""
-        with contextlib.suppress(BlockingIOError):  # it has not even noticed the former calls yet
-            self._wake_sender.send(b"\0")
+        self._wakeup.wake()
 
     def post(self, action: Callable[[], None]) -> None:
         """Run ``action`` on the thread soon; after ``run`` has ended, never. Any thread may call this."""
@@ -90,14 +90,14 @@ class Reactor:
         self._draining = True
         begun = time.monotonic()
         self._board.drain()
-        for peer in self._peers:
+        for peer in self._peers.values():
             self._watch(peer)
         self._turn(acceptor, storage)
         while self._unfinished() and time.monotonic() < begun + self._limits.drain:
             self._turn(acceptor, storage)
         fields = {
             "connections": len(self._peers),
-            "unsent_bytes": self._board.counters.bytes_unsent,
+            "unsent_bytes": self._counters.bytes_unsent,
             "unwritten_bytes": self._board.gauges()["unwritten_bytes"],
             "seconds": round(time.monotonic() - begun, 3),
         }
@@ -110,34 +110,29 @@ class Reactor:
 
     def _unfinished(self) -> bool:
         """Whether something is still on its way to the disk, or the answer to it on its way out."""
-        return self._storing or self._board.counters.bytes_unsent > 0
+        return self._storing or self._counters.bytes_unsent > 0
 
     def close(self) -> None:
         """Close every socket. ``run`` must have ended."""
-        for peer in list(self._peers):
+        for peer in list(self._peers.values()):
             self._drop(peer)
-        self._selector.close()
-        self._wake_receiver.close()
-        self._wake_sender.close()
+        self._poller.close()
+        self._wakeup.close()
 
     def _turn(self, acceptor: Acceptor, storage: StorageThread) -> None:
         """Wait for something to happen, then handle all that has."""
         wait = min(self._sweep_at, self._board.next_tick) - time.monotonic()
-        events = self._selector.select(_DRAIN_TURN if self._draining else max(0.0, wait))
+        events = self._poller.poll(_DRAIN_TURN if self._draining else max(0.0, wait))
         now = time.monotonic()
-        for key, mask in events:
-            peer = key.data
-            if peer is None:
-                self._drain_wake()
-            elif peer in self._peers:
+        woken = False
+        for descriptor, mask in events:
+            peer = self._peers.get(descriptor)
+            if peer is not None:
                 self._serve(peer, mask, now)
-        for accepted in acceptor.take():
-            self._adopt(accepted, now)
-        while self._through:
-            self._storing = False
-            self._board.finished(self._through.popleft(), now)
-        while self._posted:
-            self._posted.popleft()()
+            else:
+                woken = True
+        if woken:
+            self._look_around(acceptor, now)
         self._do_what_is_due(now, storage)
         self._write_dirty(now)
         self._bound_unsent()
@@ -149,6 +144,17 @@ class Reactor:
         if self._recorder:
             self._recorder.flush()
 
+    def _look_around(self, acceptor: Acceptor, now: float) -> None:
+        """Another thread has something for this one."""
+        self._wakeup.clear()
+        for accepted in acceptor.take():
+            self._adopt(accepted, now)
+        while self._through:
+            self._storing = False
+            self._board.finished(self._through.popleft(), now)
+        while self._posted:
+            self._posted.popleft()()
+
     def _do_what_is_due(self, now: float, storage: StorageThread) -> None:
         if now >= self._sweep_at:
             self._sweep_at = now + _SWEEP
@@ -157,11 +163,6 @@ class Reactor:
             self._sweep(now)
         elif now >= self._board.next_tick:
             self._board.tick(now, int(now + self._today_less_now))
-
-    def _drain_wake(self) -> None:
-        with contextlib.suppress(BlockingIOError):
-            while self._wake_receiver.recv(4096):
-                pass
 
     def _adopt(self, accepted: socket.socket, now: float) -> None:
         """Take over a new connection, or close it if it is one too many."""
@@ -174,34 +175,38 @@ class Reactor:
             accepted.close()
             return
         if len(self._peers) >= self._limits.connections or not self._addresses.add(host):
-            self._board.counters.connections_refused += 1
+            self._counters.connections_refused += 1
             accepted.close()
             return
-        self._board.counters.connections += 1
-        peer = Peer(accepted, host, self._make_wire(), now, self._board.counters)
-        self._peers.add(peer)
-        self._open_if_ready(peer, now)
+        self._counters.connections += 1
+        tls = TlsWire(self._tls) if self._tls else None
+        peer = Peer(accepted, host, tls, now, self._counters)
+        self._peers[peer.descriptor] = peer
+        if peer.ready:
+            self._open(peer, now)
         self._watch(peer)
 
-    def _open_if_ready(self, peer: Peer, now: float) -> None:
-        if peer.connection is None and peer.wire.ready:
-            peer.connection = self._board.opened(self._certificate_hash, now)
-            self._by_number[peer.connection.number] = peer
-            if self._recorder:
-                self._recorder.opened(peer.connection.number, peer.host)
+    def _open(self, peer: Peer, now: float) -> None:
+        """The transport is ready."""
+        peer.connection = self._board.opened(self._certificate_hash, now)
+        self._by_number[peer.connection.number] = peer
+        if self._recorder:
+            self._recorder.opened(peer.connection.number, peer.host)
 
     def _serve(self, peer: Peer, mask: int, now: float) -> None:
+        """Handle what the poller says of a socket; errors and hang-ups show when it is used."""
         try:
-            if mask & _WRITE:
+            if mask == READ:
+                self._read(peer, now)
+                return
+            if peer.events & WRITE:
                 peer.flush(now)
                 self._finish_if_closing(peer, now)
-            if mask & _READ:
+                self._watch(peer)
+            if mask != WRITE and peer.events & READ:
                 self._read(peer, now)
         except OSError:
             self._drop(peer)
-            return
-        if peer in self._peers:
-            self._watch(peer)
 
     def _read(self, peer: Peer, now: float) -> None:
         """Read once and handle what came.
@@ -216,25 +221,33 @@ class Reactor:
         if not size:
             self._drop(peer)
             return
-        self._board.counters.bytes_in += size
-        if peer.lingers_until is not None:
-            return
-        try:
-            data, ended = peer.wire.receive(bytes(self._view[:size]))
-        except MalformedError:
-            peer.write(peer.wire.send(b""), now)
-            self._drop(peer)
-            return
-        self._open_if_ready(peer, now)
-        said = peer.wire.send(b"")
-        if said:
-            peer.write(said, now)
-        if data and peer.connection:
+        self._counters.bytes_in += size
+        data, ended = self._view[:size].tobytes(), False
+        if peer.tls is not None:
+            data, ended = self._decrypt(peer, peer.tls, data, now)
+        connection = peer.connection
+        if data and connection is not None:
             if self._recorder:
-                self._recorder.passed(peer.connection.number, "in", data)
-            self._board.received(peer.connection, data, now)
+                self._recorder.passed(connection.number, "in", data)
+            self._board.received(connection, data, now)
+            if not self._board.may_read(connection):
+                self._watch(peer)
         if ended:
             self._drop(peer)
+
+    def _decrypt(self, peer: Peer, tls: TlsWire, data: bytes, now: float) -> tuple[bytes, bool]:
+        """Bytes of frames, and whether the stream has ended."""
+        if peer.lingers_until is not None:
+            return b"", False
+        try:
+            data, ended = tls.receive(data)
+        except MalformedError:
+            data, ended = b"", True
+        if peer.connection is None and tls.ready:
+            self._open(peer, now)
+        if said := tls.own():
+            peer.write_raw(said, now)
+        return data, ended
 
     def _write_dirty(self, now: float) -> None:
         """Write everything that is for one connection at once."""
@@ -245,30 +258,29 @@ class Reactor:
                 if peer is None:
                     continue
                 try:
-                    self._write(peer, connection, data, now)
+                    if data:
+                        if self._recorder:
+                            self._recorder.passed(connection.number, "out", data)
+                        peer.write(data, now)
+                    if connection.closing:
+                        self._finish_if_closing(peer, now)
                 except OSError:
                     self._drop(peer)
+                    continue
+                if peer.unsent:
+                    self._watch(peer)
 
     def _bound_unsent(self) -> None:
         """Too much is unsent in all: cut those that have taken nothing for longest. What they miss stays stored."""
-        counters, most = self._board.counters, self._limits.unsent
+        counters, most = self._counters, self._limits.unsent
         if counters.bytes_unsent <= most:
             return
-        waiting = [peer for peer in self._peers if peer.unsent]
+        waiting = [peer for peer in self._peers.values() if peer.unsent]
         for peer in sorted(waiting, key=lambda peer: peer.blocked_since or 0.0):
             if counters.bytes_unsent <= most:
                 break
             counters.cut += 1
             self._drop(peer)
-
-    def _write(self, peer: Peer, connection: Connection, data: bytes, now: float) -> None:
-        if data:
-            if self._recorder:
-                self._recorder.passed(connection.number, "out", data)
-            peer.write(peer.wire.send(data), now)
-        self._finish_if_closing(peer, now)
-        if peer.unsent or peer in self._paused:
-            self._watch(peer)
 
     def _finish_if_closing(self, peer: Peer, now: float) -> None:
         """End a connection that is to be closed and has nothing unsent, but let the client read it all."""
@@ -281,33 +293,34 @@ class Reactor:
 
     def _watch(self, peer: Peer) -> None:
         """Let the selector watch for what can be handled now."""
-        events = _WRITE if peer.unsent else 0
+        events = WRITE if peer.unsent else 0
         if not self._draining and (peer.connection is None or self._board.may_read(peer.connection)):
-            events |= _READ
+            events |= READ
             self._paused.discard(peer)
         else:
             self._paused.add(peer)
         if events == peer.events:
             return
         if not peer.events:
-            self._selector.register(peer.socket, events, peer)
+            self._poller.register(peer.descriptor, events)
         elif events:
-            self._selector.modify(peer.socket, events, peer)
+            self._poller.modify(peer.descriptor, events)
         else:
-            self._selector.unregister(peer.socket)
+            # An error or a hang-up would be said over and over of what is only not watched for anything.
+            self._poller.unregister(peer.descriptor)
         peer.events = events
 
     def _sweep(self, now: float) -> None:
         """Cut who is too slow: in the handshake, in reading, in leaving."""
         self._board.sweep(now)
         limits = self._limits
-        for peer in list(self._peers):
+        for peer in list(self._peers.values()):
             blocked = peer.blocked_since is not None and now - peer.blocked_since > limits.frame
-            self._board.counters.cut += blocked
+            self._counters.cut += blocked
             if (
                 blocked
                 or (peer.lingers_until is not None and now > peer.lingers_until)
-                or (not peer.wire.ready and now - peer.opened_at > limits.handshake)
+                or (not peer.ready and now - peer.opened_at > limits.handshake)
             ):
                 self._drop(peer)
 
@@ -323,10 +336,10 @@ class Reactor:
     def _drop(self, peer: Peer) -> None:
         """End a connection at once."""
         self._forget(peer)
-        self._peers.discard(peer)
+        self._peers.pop(peer.descriptor, None)
         self._paused.discard(peer)
         self._addresses.remove(peer.host)
         if peer.events:
-            self._selector.unregister(peer.socket)
+            self._poller.unregister(peer.descriptor)
             peer.events = 0
         peer.close()

@@ -32,7 +32,7 @@ from e2echat.relay.reactor import Reactor
 from e2echat.relay.recorder import Recorder
 from e2echat.relay.storage import StorageThread
 from e2echat.relay.switchboard import Switchboard
-from e2echat.relay.tls import PlainWire, TlsWire, Wire, server_context
+from e2echat.relay.tls import server_context
 from e2echat.relay.tokens import Registration
 from e2echat.wire.address import RelayAddress
 
@@ -159,13 +159,9 @@ class Relay:
 
     def _reactor(self, board: Switchboard, identity: RelayIdentity, recorder: Recorder | None) -> Reactor:
         if not self._tls:
-            return Reactor(board, self._limits, PlainWire, NO_CERTIFICATE, recorder)
+            return Reactor(board, self._limits, None, NO_CERTIFICATE, recorder)
         context = server_context(identity.certificate)
-
-        def make_wire() -> Wire:
-            return TlsWire(context)
-
-        return Reactor(board, self._limits, make_wire, identity.certificate_hash, recorder)
+        return Reactor(board, self._limits, context, identity.certificate_hash, recorder)
 
     def _metrics_server(
         self, board: Switchboard, reactor: Reactor, cleanup: contextlib.ExitStack

@@ -24,7 +24,6 @@ from e2echat.relay.work import Account, SaveToken, SegmentRow, Work
 from e2echat.wire import relay_messages
 from e2echat.wire.frames import (
     CHANNEL_OVERHEAD,
-    FIRST_CHANNEL,
     MAX_FRAME,
     SIZE,
     SIZE_AND_TAG,
@@ -35,7 +34,10 @@ from e2echat.wire.frames import (
 )
 
 _PONG = frame(Tag.PONG)
-_LEAST_ENVELOPE = CHANNEL_OVERHEAD - SIZE.size + 1
+_HEADER, _SIZE = SIZE_AND_TAG.size, SIZE.size
+_ACKNOWLEDGE = int(Tag.ACKNOWLEDGE)
+_unpack = SIZE_AND_TAG.unpack_from
+_LEAST_ENVELOPE = CHANNEL_OVERHEAD - _SIZE + 1
 
 
 class Switchboard:
@@ -58,7 +60,6 @@ class Switchboard:
             randomness,
             registration=registration,
             most_one_time=limits.one_time_prekeys,
-            former_life=limits.former_life,
         )
         self.counters = Counters()
         self._delivery = Delivery(limits, today, self.counters)
@@ -89,7 +90,7 @@ class Switchboard:
         for token in tokens:
             self._directory.tokens.put(token)
         known = [self._directory.restore(*account).account for account in accounts]
-        self._delivery.restore(((account.mailbox, account.capabilities) for account in known), segments)
+        self._delivery.restore(((account.mailbox, account.capability_hash) for account in known), segments)
 
     def opened(self, certificate_hash: bytes, now: float) -> Connection:
         """A connection has come about: greet it. ``certificate_hash`` is 32 bytes, zeros without TLS."""
@@ -104,59 +105,71 @@ class Switchboard:
     def received(self, connection: Connection, data: bytes, now: float) -> None:
         """Take in bytes of a connection. What is malformed closes it, once its output has left."""
         connection.heard = now
-        if connection.closing:
-            return
-        if connection.pending:
-            data = connection.pending + data
-        self._take(connection, data, now)
+        if not connection.closing:
+            self._take(connection, connection.pending + data if connection.pending else data, now)
 
     def _take(self, connection: Connection, data: bytes, now: float) -> None:
+        end = rest = len(data)
         try:
-            rest = self._frames(connection, data, now)
+            if not self._lone(connection, data, now):
+                rest = self._frames(connection, data, now)
         except MalformedError:
-            rest = len(data)
             connection.close()
-        connection.pending = data[rest:] if rest else data
-        if not connection.pending:
-            connection.frame_since = None
-        elif rest or connection.frame_since is None:
-            connection.frame_since = now
+        if rest == end:
+            connection.pending, connection.frame_since = b"", None
+        else:
+            connection.pending = data[rest:]
+            if rest or connection.frame_since is None:
+                connection.frame_since = now
+
+    def _lone(self, connection: Connection, data: bytes, now: float) -> bool:
+        """Handle ``data`` if it is one frame, as chat mostly has it: there is nothing to cut or gather then."""
+        if len(data) < _HEADER or connection.busy:
+            return False
+        size, tag = _unpack(data)
+        if size + _SIZE != len(data) or size > MAX_FRAME:
+            return False
+        channel = connection.channels.get(tag)
+        if channel and size >= _LEAST_ENVELOPE:
+            self._delivery.submit(channel, data, 1, now)
+        else:
+            self._single(connection, tag, data[_HEADER:], now)
+        return True
 
     def _frames(self, connection: Connection, data: bytes, now: float) -> int:
         """Handle the whole frames in ``data``; gives where they end.
 
-        Consecutive frames on one channel are handled as one run: the only work a frame costs is this loop's.
+        Consecutive frames on one channel are submitted as one run: the only work a frame costs is this loop's.
+
+        Raises:
+            MalformedError: what came is no frame, or not this client's to send; what came before it is handled.
         """
-        unpack, end = SIZE_AND_TAG.unpack_from, len(data)
-        position = start = count = run = 0
-        try:
-            while end - position >= SIZE_AND_TAG.size and not connection.busy:
-                size, tag = unpack(data, position)
-                if not TAG_SIZE <= size <= MAX_FRAME:
-                    raise MalformedError("a frame's size")
-                behind = position + SIZE.size + size
-                if behind > end:
-                    break
-                if tag != run or count == 0:
-                    if count:
-                        self._delivery.submit(connection.channels[run], data[start:position], count, now)
-                    start, count, run = position, 0, tag
-                if tag < FIRST_CHANNEL:
-                    self._single(connection, tag, data[position + SIZE_AND_TAG.size : behind], now)
-                elif size < _LEAST_ENVELOPE or tag not in connection.channels:
-                    raise MalformedError("no such channel, or no envelope")
-                else:
-                    count += 1
-                position = behind
-        finally:
-            if count:
-                self._delivery.submit(connection.channels[run], data[start:position], count, now)
-        if end - position >= SIZE.size and not TAG_SIZE <= SIZE.unpack_from(data, position)[0] <= MAX_FRAME:
+        channels, submit = connection.channels, self._delivery.submit
+        position = start = count = 0
+        end, last, channel = len(data), -1, None
+        while end - position >= _HEADER and not connection.busy:
+            size, tag = _unpack(data, position)
+            behind = position + _SIZE + size
+            if behind > end or not TAG_SIZE <= size <= MAX_FRAME:
+                break
+            if tag != last or size < _LEAST_ENVELOPE:
+                if channel:
+                    submit(channel, data[start:position], count, now)
+                start, count, last = position, 0, tag
+                channel = channels.get(tag) if size >= _LEAST_ENVELOPE else None
+            if channel:
+                count += 1
+            else:
+                self._single(connection, tag, data[position + _HEADER : behind], now)
+            position = behind
+        if channel:
+            submit(channel, data[start:position], count, now)
+        if end - position >= _SIZE and not TAG_SIZE <= SIZE.unpack_from(data, position)[0] <= MAX_FRAME:
             raise MalformedError("a frame's size")
         return position
 
     def _single(self, connection: Connection, tag: int, body: bytes, now: float) -> None:
-        if tag == Tag.ACKNOWLEDGE:
+        if tag == _ACKNOWLEDGE:
             self._acknowledged(connection, parse_count(body))
         elif tag == Tag.CONTROL:
             self._control.handle(connection, body, now)
@@ -185,8 +198,6 @@ class Switchboard:
         """A connection is no more."""
         connection.close()
         self._connections.pop(connection.number, None)
-        for channel in connection.channels.values():
-            channel.mailbox.channels.discard(channel)
         mailbox = connection.mailbox
         if mailbox is not None and mailbox.owner is connection:
             self._delivery.leave(mailbox)

@@ -5,6 +5,7 @@ mailbox, opened once with a capability. A channel's frame is ``tag | 16-byte env
 delivered byte for byte as it was submitted. docs/spec/relay.md, "Frames".
 """
 
+import struct
 from collections.abc import Iterator
 from enum import IntEnum
 from struct import Struct
@@ -23,6 +24,7 @@ SIZE = Struct(">I")
 SIZE_AND_TAG = Struct(">II")
 _COUNT = Struct(">Q")
 _CHANNEL_COUNT = Struct(">IQ")
+_ACCEPTED = Struct(">IIIQ")
 _REFUSAL = Struct(">IQB")
 
 
@@ -41,6 +43,9 @@ class Tag(IntEnum):
     """Either way, empty; answered by ``PONG``."""
     PONG = 5
     """Either way, empty."""
+
+
+_ACCEPTED_SIZE, _ACCEPTED_TAG = TAG_SIZE + _CHANNEL_COUNT.size, int(Tag.ACCEPTED)
 
 
 def frame(tag: int, body: bytes = b"") -> bytes:
@@ -69,7 +74,7 @@ def acknowledge(count: int) -> bytes:
 
 def accepted(channel: int, count: int) -> bytes:
     """The frame that says how many submissions on ``channel`` are settled so far."""
-    return frame(Tag.ACCEPTED, _CHANNEL_COUNT.pack(channel, count))
+    return _ACCEPTED.pack(_ACCEPTED_SIZE, _ACCEPTED_TAG, channel, count)
 
 
 def refused(channel: int, index: int, reason: int) -> bytes:
@@ -103,9 +108,10 @@ def parse_envelope(body: bytes) -> tuple[bytes, bytes]:
 
 
 def _exactly(layout: Struct, body: bytes | memoryview) -> tuple[int, ...]:
-    if len(body) != layout.size:
-        raise MalformedError(f"a frame's body has {len(body)} bytes where {layout.size} belong")
-    return layout.unpack(body)
+    try:
+        return layout.unpack(body)
+    except struct.error as error:
+        raise MalformedError(f"a frame's body has {len(body)} bytes where {layout.size} belong") from error
 
 
 class FrameDecoder:

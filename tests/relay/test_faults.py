@@ -24,7 +24,6 @@ from e2echat.relay.opening import Opened, open_board
 from e2echat.relay.peer import Peer
 from e2echat.relay.reactor import Reactor
 from e2echat.relay.server import Relay
-from e2echat.relay.tls import PlainWire
 from e2echat.relay.tokens import DAY, Registration
 from e2echat.relay.work import SegmentRow
 from e2echat.wire import frames
@@ -355,7 +354,6 @@ def test_a_log_that_does_not_fit_is_left_as_it_was(tmp_path: Path, monkeypatch: 
 
 
 def test_who_has_taken_nothing_for_longest_is_cut_first(world: "World") -> None:
-    reactor = Reactor(world.board, Limits(unsent=1_000), PlainWire, bytes(32), None)
     counters = world.board.counters
     with ExitStack() as sockets:
         peers = []
@@ -363,17 +361,17 @@ def test_who_has_taken_nothing_for_longest_is_cut_first(world: "World") -> None:
             ours, theirs = socket.socketpair()
             sockets.enter_context(theirs)
             ours.setblocking(False)
-            peer = Peer(ours, "127.0.0.1", PlainWire(), 0.0, counters)
+            peer = Peer(ours, "127.0.0.1", None, 0.0, counters)
             while not peer.unsent:
                 peer.write(bytes(1 << 16), blocked_since)
-            peer.unsent[:] = bytes(450)
-            peer.write(b"", blocked_since)
             peers.append(peer)
-        reactor._peers.update(peers)
-        assert counters.bytes_unsent == 3 * 450
+        unsent = [len(peer.unsent or b"") for peer in peers]
+        assert counters.bytes_unsent == sum(unsent)
+        reactor = Reactor(world.board, Limits(unsent=sum(unsent) - 1), None, bytes(32), None)
+        reactor._peers.update({peer.descriptor: peer for peer in peers})
         reactor._bound_unsent()
-        assert [peer in reactor._peers for peer in peers] == [True, False, True]
-        assert (counters.bytes_unsent, counters.cut) == (900, 1)
+        assert [peer in reactor._peers.values() for peer in peers] == [True, False, True]
+        assert (counters.bytes_unsent, counters.cut) == (sum(unsent) - unsent[1], 1)
         reactor._bound_unsent()
         assert len(reactor._peers) == 2
         reactor.close()
