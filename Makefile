@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test campaigns lint check vectors bench fuzz mutants fmt pictures clean
+.PHONY: demo test campaigns lint check vectors bench fuzz mutants fmt docs pictures clean
 
 # The build's own dependencies are pinned too: an isolated build does not read -c.
 $(STAMP): pyproject.toml constraints.txt
@@ -53,6 +53,9 @@ mutants: $(STAMP)
 fmt: $(STAMP)
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
+
+docs: $(VENV)/.docs
+	$(BIN)/sphinx-build -q -W --keep-going -b html docs build/docs
 
 pictures: $(STAMP)
 	$(BIN)/python docs/pictures/make.py

@@ -22,6 +22,10 @@ class InvalidAddressError(LocalError):
     """A relay address looks like relay://PIN@HOST:PORT; the relay prints its own when it starts."""
 
 
+class InvalidProxyError(LocalError):
+    """A proxy looks like socks5h://HOST:PORT, where HOST is a numeric address or localhost; "none" is none."""
+
+
 class InvalidPassphraseError(LocalError):
     """A passphrase has 1 to 1,024 bytes of text."""
 
@@ -44,6 +48,10 @@ class ProfileExistsError(LocalError):
 
 class NoSuchPeerError(LocalError):
     """Nobody of that name is known to the relay."""
+
+
+class PeerBlockedError(LocalError):
+    """That contact is blocked."""
 
 
 class InvalidTextError(LocalError):
@@ -112,6 +120,10 @@ class ProfileBusyError(EnvironmentFault):
 
 class StorageError(EnvironmentFault):
     """The disk did not take or give what it should."""
+
+
+class DamagedStorageError(StorageError):
+    """What is on the disk is not what was written there."""
 
 
 class UnsafeProfileError(EnvironmentFault):

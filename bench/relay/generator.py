@@ -68,7 +68,7 @@ class LoadGenerator:
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
         self._early: deque[bytes] = deque()
-        """What came on connections while we waited for something else."""
+        """What came on connections before their set-up."""
         self.connections = 0
         self.certificate_hash = bytes(32)
 
@@ -115,11 +115,15 @@ class LoadGenerator:
 
         for number in list(waiting):
             step(number, None)
+        came, self._early = self._early, deque()
         while waiting:
-            body = self._early.popleft() if self._early else self._await("D")
+            body = came.popleft() if came else self._await("D")
             (number,) = struct.unpack_from("<I", body)
             if number in waiting:
                 step(number, body[4:])
+            else:
+                self._early.append(body)
+        self._early += came
         return found
 
     def receives(self, number: int, source: int) -> None:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-CHAT = 250
+PAIRS = 250
 FEW = 16
 
 
@@ -28,11 +28,16 @@ class Load:
         return list(range(sender, self.mailboxes, self.senders))
 
 
-CHATTY = Load("chatty", CHAT, CHAT, 1)
-GATHERED = Load("gathered", CHAT, CHAT, 1, acknowledge_after=0.02)
+CHATTY = Load("chatty", PAIRS, PAIRS, 1)
+GATHERED = Load("gathered", PAIRS, PAIRS, 1, acknowledge_after=0.02)
 """Chatty, with acknowledgements gathered as long as clients are to: 20 ms."""
 SCATTER = Load("scatter", FEW, FEW, 64, rotating=True)
 BULK = Load("bulk", FEW, FEW, 64)
+DURABLE = tuple(Load(f"durable-{count}", FEW, count, 64, online=False) for count in (FEW, 4_000))
+"""Nobody is there: a message is stored before its sender is told."""
+DURABLE_ONE = Load("durable-1", 1, 1, 1, online=False)
+"""A single sender, one at a time: how long it takes until a message is stored."""
+CHAT = Load("chat", 1, 1, 1)
 ROUTING = (CHATTY, GATHERED, SCATTER, BULK)
 
 PAYLOADS = (256, 2048)

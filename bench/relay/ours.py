@@ -125,3 +125,15 @@ class TlsRelay(Relay):
 
     name = "e2echat, TLS"
     tls = True
+
+
+class RoomyRelay(Relay):
+    """With room for as many envelopes a mailbox as a run leaves there; nothing else is changed."""
+
+    limits = ("mailbox_envelopes=1000000", f"mailbox_bytes={64 << 30}")
+
+
+class RoomyTlsRelay(TlsRelay):
+    """The same under TLS."""
+
+    limits = RoomyRelay.limits

@@ -66,12 +66,19 @@ class System(ABC):
         self.directory = Path(tempfile.mkdtemp(prefix="e2echat-bench-"))
         self._process = subprocess.Popen(self.command(), stdout=subprocess.PIPE, text=True)
         assert self._process.stdout
-        self.started(self._process.stdout)
+        try:
+            self.started(self._process.stdout)
+        except BaseException:
+            self._end()
+            raise
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._end()
+
+    def _end(self) -> None:
         assert self._process
         self._process.terminate()
         try:
@@ -129,19 +136,20 @@ class Loaded:
         system.provide(load.mailboxes)
         self.generator = LoadGenerator(system.protocol, system.port, tls=system.tls)
         self._senders = self.generator.connect(load.senders)
-        self._handles = self.generator.play(
-            {
-                number: system.sender(self.generator, load.targets(index))
-                for index, number in enumerate(self._senders)
-            }
-        )
         if load.online:
+            # Some servers give names only as one signs in, so that senders come second.
             receivers = self.generator.connect(load.mailboxes)
             self.generator.play(
                 {number: system.receiver(self.generator, index) for index, number in enumerate(receivers)}
             )
             for index, number in enumerate(receivers):
                 self.generator.receives(number, -1 if load.rotating else self._senders[index])
+        self._handles = self.generator.play(
+            {
+                number: system.sender(self.generator, load.targets(index))
+                for index, number in enumerate(self._senders)
+            }
+        )
 
     def fill(self, size: int) -> None:
         """From now on a message's content has so many bytes."""

@@ -12,30 +12,30 @@ from typing import Self
 from e2echat.client.address_book import AddressBook
 from e2echat.client.dialogue import why_refused
 from e2echat.client.engine import MAILBOX, Engine
-from e2echat.client.events import Contact, Event, Message, MessageState, Provenance, Safety, Status
+from e2echat.client.events import Contact, Event, Message, MessageState, Moved, Provenance, Safety, Status
 from e2echat.client.holding import Holding
 from e2echat.client.runtime import Runtime, unix_milliseconds
+from e2echat.client.socks import chosen_proxy
+from e2echat.client.standing import status_of
+from e2echat.client.texts import require_text, safety_digits
 from e2echat.client.views import Views
+from e2echat.client.whereabouts import Whereabouts
 from e2echat.crypto.keys import Identity, fingerprint_groups, safety_number
-from e2echat.crypto.payloads import MAX_TEXT
 from e2echat.crypto.primitives import SystemRandomness
 from e2echat.errors import (
     E2EChatError,
-    InvalidTextError,
     KeyChangedError,
     LocalError,
     RefusedError,
     RelayUnreachableError,
-    TextTooLongError,
     WrongRelayError,
 )
-from e2echat.wire.address import JoinAddress
+from e2echat.wire.address import JoinAddress, RelayAddress
 from e2echat.wire.names import canonical_name
 
 ORDER = [MessageState.QUEUED, MessageState.STORED, MessageState.DELIVERED, MessageState.READ]
 FLUSH = 2.0
 """Seconds that ``close`` gives receipts and acknowledgements to reach the relay."""
-NUMBER_DIGITS = 60
 
 
 class Account:
@@ -46,29 +46,38 @@ class Account:
         self._own = holding.own
         self._records = holding.records
         self._engine = Engine(holding.records, holding.own, SystemRandomness())
-        self._runtime = Runtime(self._engine, holding.records, holding.own.address)
+        self._runtime = Runtime(self._engine, holding.records)
         self._views = Views(self._engine.context)
         self._book = AddressBook(self._runtime, holding.records, holding.own)
+        self._whereabouts = Whereabouts(self._runtime, holding.records, holding.own)
         self._closed = False
 
     # --- opening and closing -------------------------------------------------------------------------------------
 
     @classmethod
     def create(
-        cls, home: Path, name: str, relay: str, passphrase: str | None, *, timeout: float = 30
+        cls,
+        home: Path,
+        name: str,
+        relay: str,
+        passphrase: str | None,
+        *,
+        proxy: str | None = None,
+        timeout: float = 30,
     ) -> Self:
         """Make an account and claim its name. The account is open and connected.
 
-        ``relay`` is an address, with a token if the relay asks for one.
+        ``relay`` is an address, with a token if the relay asks for one. ``proxy``: what it is always reached through.
 
         Raises:
-            InvalidNameError, InvalidAddressError, InvalidPassphraseError: as their docstrings say.
+            InvalidNameError, InvalidAddressError, InvalidPassphraseError, InvalidProxyError: as their docstrings say.
             ProfileExistsError: there is an account in ``home``.
             RefusedError: the relay does not give out the name; no profile is left behind.
             RelayUnreachableError, WrongRelayError: nor when the relay was never reached.
         """
         name, join = canonical_name(name), JoinAddress.parse(relay)
-        holding = Holding.create(home, name, join, passphrase, unix_milliseconds(), SystemRandomness())
+        now, way = unix_milliseconds(), chosen_proxy(proxy)
+        holding = Holding.create(home, name, join, passphrase, now, SystemRandomness(), way)
         account = cls(holding)
         try:
             account._runtime.start()
@@ -83,14 +92,21 @@ class Account:
         return account
 
     @classmethod
-    def open(cls, home: Path, passphrase: Callable[[], str], *, connect: bool = True) -> Self:
+    def open(
+        cls, home: Path, passphrase: Callable[[], str], *, connect: bool = True, proxy: str | None = None
+    ) -> Self:
         """Open the account in ``home``; ``passphrase`` is called only if it has one.
 
+        ``proxy``: what to go through this time, instead of what the account was told.
+
         Raises:
-            NoProfileError, WrongPassphraseError, ProfileBusyError, StorageError, UnsafeProfileError: as their
-            docstrings say.
+            NoProfileError, WrongPassphraseError, ProfileBusyError, StorageError, UnsafeProfileError,
+            InvalidProxyError: as their docstrings say.
         """
+        way = chosen_proxy(proxy)
         account = cls(Holding.open(home, passphrase))
+        if proxy is not None:
+            account._own.proxy = way
         if connect:
             account._runtime.start()
         return account
@@ -143,24 +159,19 @@ class Account:
 
     def status(self) -> Status:
         """The account and how it stands."""
+        return self._runtime.look(lambda: status_of(self._holding, self._runtime))
 
-        def look() -> Status:
-            problem = self._down(MAILBOX)
-            return Status(
-                name=self.name,
-                address=self.address,
-                fingerprint=self.fingerprint,
-                connected=self._engine.signed_in,
-                problem=None if problem is None else str(problem),
-                queued=self._records.count_queued(),
-                unread=len(self._records.unshown()),
-                contacts=self._records.contacts.count("WHERE standing = 'contact'"),
-                one_time_prekeys=self._engine.supply.left if self._engine.signed_in else None,
-                home=str(self._holding.profile.home),
-                passphrase=self._holding.has_passphrase,
-            )
+    def move(self, relay: str, *, timeout: float = 30) -> Moved:
+        """A relay, ours or contacts' own, is reached at the address ``relay`` now; it must prove the same key there.
 
-        return self._runtime.look(look)
+        Raises:
+            WrongRelayError, RelayUnreachableError, InvalidAddressError: nothing has changed.
+        """
+        return self._whereabouts.move(RelayAddress.parse(relay), timeout)
+
+    def go_through(self, proxy: str) -> None:
+        """Connect through ``proxy`` from now on; directly, if it is ``none``. InvalidProxyError: it is neither."""
+        self._whereabouts.go_through(chosen_proxy(proxy))
 
     # --- messages --------------------------------------------------------------------------------------------------
 
@@ -171,9 +182,9 @@ class Account:
             NoSuchPeerError: the relay knows nobody of that name.
             RelayUnreachableError, WrongRelayError: the peer is new and cannot be asked for; nothing is kept.
             KeyChangedError: the text is kept, and held until the peer's new key is accepted.
-            InvalidTextError, TextTooLongError, InvalidNameError, InvalidAddressError: as their docstrings say.
+            InvalidTextError, TextTooLongError, InvalidNameError, InvalidAddressError, PeerBlockedError: as they say.
         """
-        _require_text(text)
+        require_text(text)
         contact = self._book.known_or_met(peer, timeout)
         message_id = self._runtime.step(lambda: self._engine.add_text(contact, text)).hex()
         if contact.key_changed:
@@ -289,9 +300,7 @@ class Account:
             LocalError: it is no safety number at all.
             NoSuchPeerError, RelayUnreachableError, WrongRelayError: as for ``safety``.
         """
-        digits = "".join(number.split())
-        if len(digits) != NUMBER_DIGITS or not (digits.isascii() and digits.isdigit()):
-            raise LocalError("a safety number is twelve groups of five digits")
+        digits = safety_digits(number)
         if self._book.known(peer) is None and self.safety(peer, timeout=timeout).number != digits:
             raise KeyChangedError(f"the number is not the one of you and {peer}")
         contact = self._book.known_or_met(peer, timeout)
@@ -299,13 +308,14 @@ class Account:
             raise KeyChangedError(f"the number is not the one of you and {peer}")
 
     def accept(self, peer: str) -> None:
-        """Let a stranger in as a contact; or take a contact's changed key as the one to expect.
-
-        Raises:
-            NoSuchPeerError: there is no such contact.
-        """
+        """Let a stranger in; or take a contact's changed key; or undo ``block``. NoSuchPeerError if there is none."""
         contact = self._book.require(peer)
         self._runtime.step(lambda: self._engine.trust.accept(self._records.contact(contact.id)))
+
+    def block(self, peer: str) -> None:
+        """Have no more to do with a contact or stranger, from now on. NoSuchPeerError if there is none."""
+        contact = self._book.require(peer)
+        self._runtime.step(lambda: self._engine.trust.block(self._records.contact(contact.id)))
 
     @property
     def failure(self) -> E2EChatError | None:
@@ -337,14 +347,3 @@ class Account:
     def _claim_may_stand(self, error: BaseException) -> bool:
         """Whether the relay may have given us the name although we did not hear of it."""
         return self._engine.claim_left and not isinstance(error, RefusedError)
-
-
-def _require_text(text: str) -> None:
-    try:
-        size = len(text.encode())
-    except UnicodeEncodeError as error:
-        raise InvalidTextError("the text is not valid Unicode") from error
-    if size > MAX_TEXT:
-        raise TextTooLongError(f"the text has {size} bytes; {MAX_TEXT} fit into a message")
-    if not text:
-        raise InvalidTextError("there is no text to send")

@@ -15,6 +15,7 @@ from e2echat.crypto import payloads
 from e2echat.crypto.payloads import Numbered, Receipt, Route, TextMessage, payload_hash
 from e2echat.crypto.session import Opened, ReplyRoute, Session
 from e2echat.errors import InvalidAddressError, MalformedError
+from e2echat.store.records import HEARD
 from e2echat.store.rows import ContactRow, HeldRow, MessageRow, StreamRow
 from e2echat.wire import codec
 
@@ -128,7 +129,8 @@ class Arrivals:
                     contact.id, device_hash, payload.seq, self.context.now, plaintext, origin.encode()
                 )
                 records.held.save(held)
-                if records.count_held(contact.id, device_hash) > MAX_HELD:
+                line = contact.id, device_hash
+                if records.held.count("WHERE contact = ? AND device_hash = ?", *line) > MAX_HELD:
                     self._give_up(contact, device_hash)
                 return
             case Place.DUPLICATE:
@@ -156,7 +158,7 @@ class Arrivals:
 
     def give_up_waiting(self) -> None:
         """Show with a gap what has waited long enough."""
-        due = self.context.records.held.select("WHERE held_at <= ?", self.context.now - HOLD)
+        due = self.context.records.held.select(f"WHERE held_at <= ? AND {HEARD}", self.context.now - HOLD)
         for contact, device_hash in {(row.contact, row.device_hash) for row in due}:
             self._give_up(self.context.records.contact(contact), device_hash)
 

@@ -1,156 +1,41 @@
-"""One TCP connection to a relay, TLS 1.3 inside unless plain; non-blocking, and without a thread of its own."""
+"""One TCP connection to a relay, or to a proxy before it; non-blocking, and without a thread of its own."""
 
-import hashlib
 import ipaddress
 import os
 import socket
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Protocol
+from typing import Any, TypeAlias
 
-from e2echat.crypto.relay_records import NO_CERTIFICATE
+from e2echat.client.channels import Channel, PlainChannel
 from e2echat.errors import RelayUnreachableError
 
+Where: TypeAlias = tuple[int, Any]
+"""A family and a socket address of it, numeric."""
 _RECEIVE = 256 * 1024
-_TLS_READ = 64 * 1024
-_FIRST_BYTE_OF_A_FRAME = 0
-"""The high byte of a size below 64 KiB; a TLS record begins with 20 to 23."""
-
-
-class PlainRelayError(Exception):
-    """The peer began with a frame where a TLS record belongs."""
-
-
-class Channel(Protocol):
-    """What turns our bytes into the socket's and back. No I/O."""
-
-    established: bool
-    """Whether bytes of ours may be sent."""
-    certificate_hash: bytes
-    """SHA-256 of the peer's leaf certificate in DER, once established; zeros without TLS."""
-
-    def receive(self, raw: bytes) -> bytes:
-        """The bytes that these complete."""
-
-    def send(self, data: bytes) -> None:
-        """Take in bytes of ours."""
-
-    def end(self) -> None:
-        """No more bytes of ours will come."""
-
-    def outgoing(self) -> bytes:
-        """What the socket must send now."""
-
-
-class PlainChannel:
-    """Nothing in between. For relays on this machine only."""
-
-    def __init__(self) -> None:
-        self.established = True
-        self.certificate_hash = NO_CERTIFICATE
-        self._outgoing = bytearray()
-
-    def receive(self, raw: bytes) -> bytes:
-        """See ``Channel``."""
-        return raw
-
-    def send(self, data: bytes) -> None:
-        """See ``Channel``."""
-        self._outgoing += data
-
-    def end(self) -> None:
-        """See ``Channel``."""
-
-    def outgoing(self) -> bytes:
-        """See ``Channel``."""
-        data = bytes(self._outgoing)
-        self._outgoing.clear()
-        return data
-
-
-class TlsChannel:
-    """TLS 1.3 as a client.
-
-    Raises from ``receive``:
-        PlainRelayError: the first byte is a frame's, not a TLS record's.
-        ssl.SSLError: the peer broke TLS, or has only older versions.
-    """
-
-    def __init__(self) -> None:
-        self.established = False
-        self.certificate_hash = NO_CERTIFICATE
-        self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-        # No server name: nobody on the way needs to learn it, and no session: nothing is ever resumed.
-        self._tls = _context().wrap_bio(self._incoming, self._outgoing)
-        self._heard = False
-        self._handshake()
-
-    def receive(self, raw: bytes) -> bytes:
-        """See ``Channel``."""
-        if not self._heard and raw[0] == _FIRST_BYTE_OF_A_FRAME:
-            raise PlainRelayError
-        self._heard = True
-        self._incoming.write(raw)
-        if not self.established:
-            self._handshake()
-        return self._decrypted() if self.established else b""
-
-    def send(self, data: bytes) -> None:
-        """See ``Channel``."""
-        rest = memoryview(data)
-        while rest:
-            rest = rest[self._tls.write(rest) :]
-
-    def end(self) -> None:
-        """See ``Channel``: says so to the peer, whose answer is not waited for."""
-        try:
-            self._tls.unwrap()
-        except ssl.SSLError:
-            return
-
-    def outgoing(self) -> bytes:
-        """See ``Channel``."""
-        return self._outgoing.read()
-
-    def _handshake(self) -> None:
-        try:
-            self._tls.do_handshake()
-        except ssl.SSLWantReadError:
-            return
-        certificate = self._tls.getpeercert(binary_form=True)
-        self.certificate_hash = hashlib.sha256(certificate or b"").digest()
-        self.established = True
-
-    def _decrypted(self) -> bytes:
-        parts = []
-        while True:
-            try:
-                part = self._tls.read(_TLS_READ)
-            except (ssl.SSLWantReadError, ssl.SSLZeroReturnError):
-                break
-            parts.append(part)
-        return b"".join(parts)
 
 
 class Connection:
     """A socket and its channel. Every method may raise ``RelayUnreachableError``: the connection is then lost."""
 
-    def __init__(self, where: tuple[int, Any], channel: Channel) -> None:
-        """Begin to connect to ``where``, a family and address from ``resolve``."""
-        family, self._address = where
-        self._channel = channel
+    def __init__(self, where: Where) -> None:
+        """Begin to connect."""
+        self.where = where
+        self._channel: Channel = PlainChannel()
+        self._source: str | None = None
         self._unsent = bytearray()
         self._ending = False
         self.heard = False
         """Whether the peer has sent anything."""
         self.early = b""
         """What it sent together with the end of its TLS handshake."""
+        family, address = where
         with _network_errors():
             self.socket = socket.socket(family, socket.SOCK_STREAM)
             self.socket.setblocking(False)
             try:
-                self.socket.connect(self._address)
+                self.socket.connect(address)
             except BlockingIOError:
                 pass
             except OSError:
@@ -158,13 +43,24 @@ class Connection:
                 raise
 
     def connected(self) -> None:
-        """The socket became writable for the first time: see whether it is connected, and begin TLS."""
+        """The socket became writable for the first time: see whether it is connected; if not, close it."""
         with _network_errors():
             failure = self.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
             if failure:
+                self.socket.close()
                 raise OSError(failure, os.strerror(failure))
             self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            self.flush()
+        self._source = source_towards(self.where)
+
+    def begin(self, channel: Channel) -> None:
+        """It is connected: from now on bytes pass through ``channel``."""
+        self._channel = channel
+        self.flush()
+
+    @property
+    def moved(self) -> bool:
+        """Whether the system would connect from another address of ours by now: nothing comes back to the old one."""
+        return source_towards(self.where) not in (self._source, None)
 
     @property
     def established(self) -> bool:
@@ -184,7 +80,7 @@ class Connection:
     @property
     def is_loopback(self) -> bool:
         """Whether the peer is on this machine."""
-        return is_loopback(self._address[0])
+        return is_loopback(self.where[1][0])
 
     def send(self, data: bytes) -> None:
         """Send as much as the socket takes now; ``flush`` sends the rest."""
@@ -246,15 +142,33 @@ class Connection:
         return raw
 
 
-def resolve(host: str, port: int) -> list[tuple[int, Any]]:
-    """The families and socket addresses of a host, IPv6 and IPv4. Blocks as long as the system's resolver does.
+def resolve(host: str, port: int) -> list[Where]:
+    """Where a host is, by IPv6 and IPv4. Blocks as long as the system's resolver does.
 
     Raises:
-        RelayUnreachableError: there are none.
+        RelayUnreachableError: nowhere.
     """
     with _network_errors():
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return [(family, address) for family, _, _, _, address in found]
+
+
+def numeric(address: str, port: int) -> Where:
+    """Where a numeric address is; nobody is asked."""
+    if ipaddress.ip_address(address).version == 4:
+        return socket.AF_INET, (address, port)
+    return socket.AF_INET6, (address, port, 0, 0)
+
+
+def source_towards(where: Where) -> str | None:
+    """The address of ours from which the system would send there now; None without a way. Sends nothing."""
+    family, address = where
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as asking:
+            asking.connect(address)
+            return str(asking.getsockname()[0])
+    except OSError:
+        return None
 
 
 def is_loopback(address: str) -> bool:
@@ -262,18 +176,6 @@ def is_loopback(address: str) -> bool:
     parsed = ipaddress.ip_address(address)
     mapped = parsed.ipv4_mapped if isinstance(parsed, ipaddress.IPv6Address) else None
     return (mapped or parsed).is_loopback
-
-
-def _context() -> ssl.SSLContext:
-    # No authority vouches for a relay: its address names its key, and the first thing that it sends is a hello
-    # signed with that key over the hash of the very certificate that TLS showed. The engine checks that before
-    # anything else is said, so a certificate of somebody in the middle gets no further.
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    context.minimum_version = ssl.TLSVersion.TLSv1_3
-    context.options |= ssl.OP_NO_TICKET | ssl.OP_NO_COMPRESSION
-    return context
 
 
 @contextmanager

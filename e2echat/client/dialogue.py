@@ -42,6 +42,14 @@ class Published:
 
 
 @dataclass(frozen=True, slots=True)
+class Renewed:
+    """The capability of this hash is in force (``reason`` None), or was refused."""
+
+    capability_hash: bytes
+    reason: Refusal | None
+
+
+@dataclass(frozen=True, slots=True)
 class Delivered:
     """An envelope from the mailbox. It counts as ours only once acknowledged."""
 
@@ -80,7 +88,7 @@ class Settled:
 
 
 Happening: TypeAlias = (
-    SignedIn | SignInRefused | Published | Delivered | Ready | Fetched | ChannelRefused | Settled
+    SignedIn | SignInRefused | Published | Renewed | Delivered | Ready | Fetched | ChannelRefused | Settled
 )
 
 

@@ -16,6 +16,7 @@ from e2echat.client.dialogue import (
     Happening,
     Published,
     Ready,
+    Renewed,
     Settled,
     SignedIn,
     SignInRefused,
@@ -31,6 +32,7 @@ from e2echat.client.outbox import Outbox
 from e2echat.client.own import Own
 from e2echat.client.peers import Peers
 from e2echat.client.prekey_supply import PrekeySupply
+from e2echat.client.rotation import Rotation
 from e2echat.client.sending_dialogue import SendingDialogue
 from e2echat.client.sessions import Sessions
 from e2echat.client.trust import Trust
@@ -66,7 +68,8 @@ class Engine:
         self.arrivals = Arrivals(self.context, self.peers, self.sessions)
         self.inbox = Inbox(self.context, self.peers, self.sessions, self.arrivals)
         self.outbox = Outbox(self.context, self.peers, self.sessions)
-        self.trust = Trust(self.context, self.peers, self.outbox)
+        self.rotation = Rotation(self.context, self.outbox)
+        self.trust = Trust(self.context, self.peers, self.outbox, self.rotation)
         self.supply = PrekeySupply(self.context)
         self.housekeeping = Housekeeping(self.context, self.sessions)
         self.inquiries = Inquiries()
@@ -212,7 +215,8 @@ class Engine:
         records = self.context.records
         publishing = self._mailbox is not None and self._mailbox.publishing
         busy = any(dialogue.busy for dialogue in self._sending.values())
-        return publishing or busy or records.next_receipt_at() is not None or records.unaccepted_signals() > 0
+        owed = records.next_receipt_at() is not None or records.unaccepted_signals() > 0
+        return publishing or busy or owed or self.rotation.under_way
 
     # --- happenings --------------------------------------------------------------------------------------------
 
@@ -224,11 +228,10 @@ class Engine:
                 self._signed_in(mailbox, waiting, one_time_left)
             case SignInRefused(reason):
                 self._sign_in_refused(reason)
-            case Published(None):
-                self.supply.uploaded()
-            case Published(Refusal() as reason):
-                self.supply.refused()
-                self.context.tell(Problem(f"our prekeys were refused: {why_refused(reason)}"))
+            case Published(reason):
+                self.supply.answered(reason)
+            case Renewed(capability_hash, reason):
+                self.rotation.answered(capability_hash, reason)
             case Ready():
                 self._effects.append(Up(link))
                 self.outbox.connected(self._contacts_at(link))
@@ -308,6 +311,7 @@ class Engine:
                 dialogue.fetch(name, prekeys=prekeys)
         if self._mailbox is not None and self._mailbox.signed_in:
             self.supply.upload(self._mailbox)
+            self.rotation.claim(self._mailbox)
 
     def _fetch(self, link: str, name: str, *, prekeys: bool) -> None:
         dialogue = self._ready(link)

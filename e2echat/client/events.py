@@ -103,6 +103,16 @@ class Status:
     one_time_prekeys: int | None
     home: str
     passphrase: bool
+    proxy: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """A relay has another address now. ``own``: it is ours. ``contacts``: who are told, or else are reached there."""
+
+    address: str
+    own: bool
+    contacts: int
 
 
 @dataclass(frozen=True, slots=True)

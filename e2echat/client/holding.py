@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Self
 
 from e2echat.client.own import Own
+from e2echat.client.socks import Proxy
 from e2echat.crypto.keys import SigningKey
 from e2echat.crypto.primitives import Randomness
 from e2echat.store.database import Database
@@ -35,6 +36,7 @@ class Holding:
         passphrase: str | None,
         now: int,
         randomness: Randomness,
+        proxy: Proxy | None = None,
     ) -> Self:
         """Make the profile of a new account; its name is not claimed yet. ``now`` in unix milliseconds.
 
@@ -54,6 +56,8 @@ class Holding:
             undo.callback(records.close)
             with records.transaction():
                 own = Own.create(records, SigningKey(vault.account_seed), name, join.relay, now, randomness)
+                Own.keep_proxy(records, proxy)
+                own.proxy = proxy
                 if join.token is not None:
                     # Until the name is claimed, which may take more than one attempt; for the relay alone.
                     records.set_own("join_token", join.token)

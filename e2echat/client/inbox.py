@@ -54,8 +54,7 @@ class Inbox:
         except (RemoteError, InvalidAddressError):
             return
         records.add_seen(digest, contact.id, self.context.now + REMEMBER)
-        if contact.standing != "blocked":
-            self.arrivals.take(contact, session, opened)
+        self.arrivals.take(contact, session, opened)
 
     def told(self, contact: ContactRow) -> None:
         """The relay has said whose name it is: what was in doubt is looked at again."""
@@ -78,6 +77,7 @@ class Inbox:
                 session, opened = self.sessions.read(row).decrypt(envelope, self.context.now // 1000)
             except CryptoError:
                 continue
+            self._require_heard(records.contact(row.contact))
             return self._progressed(row, session, opened), session, opened
         if init is None or known:
             raise MalformedError("an envelope of no session of ours")
@@ -115,6 +115,7 @@ class Inbox:
             raise CryptoError("a first message from the future")
         contact = records.find_contact(address.key, session.peer.name)
         former = (contact and contact.authenticator) or b""
+        self._require_heard(contact)
         if contact is None:
             if records.contacts.count("WHERE standing = 'stranger'") >= MAX_STRANGERS:
                 raise CryptoError("more strangers than anybody can answer")
@@ -138,6 +139,11 @@ class Inbox:
             records.prekeys.delete("WHERE id = ?", accepted.one_time_id)
         self.sessions.add(contact, session, accepted.init, former)
         return self.peers.save(replace(contact, route_told=False))
+
+    def _require_heard(self, contact: ContactRow | None) -> None:
+        """What comes from a blocked contact changes nothing: he keeps it, and it comes again once he is accepted."""
+        if contact is not None and contact.standing == "blocked":
+            raise CryptoError("from somebody who is blocked")
 
     def _resumed(self, contact: ContactRow, accepted: Accepted) -> ContactRow:
         """A known contact opened another session: did he prove to be who he was?"""

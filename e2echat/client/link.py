@@ -5,44 +5,26 @@ and whether the relay is the right one, is for the listener to say. docs/spec/re
 """
 
 import random
-import selectors
 import socket
 import threading
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Protocol
 
-from e2echat.client.connection import Channel, Connection, PlainChannel, PlainRelayError, TlsChannel, resolve
-from e2echat.errors import E2EChatError, MalformedError, RelayUnreachableError
+from e2echat.client import waiting
+from e2echat.client.connection import Connection
+from e2echat.client.dialing import Dialer
+from e2echat.client.socks import Proxy
+from e2echat.client.waiting import READ, UNHURRIED, WRITE, Pace, Ready, Waiter
+from e2echat.errors import E2EChatError, RelayUnreachableError
 from e2echat.wire.address import RelayAddress
 from e2echat.wire.frames import FrameDecoder, Tag, frame
 
 MAX_UNSENT = 32 * 1024 * 1024
 """Bytes that may wait for a relay that does not read: two full mailboxes. More ends the connection."""
-_MAX_ADDRESSES = 8
 _PING, _PONG = frame(Tag.PING), frame(Tag.PONG)
-_READ, _WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
 _JOIN = 1.0
 """Seconds that ``close`` waits for the thread beyond the flush; a slow name look-up may outlast it, unheard."""
-
-
-@dataclass(frozen=True, slots=True)
-class Pace:
-    """How patient a link is, all in seconds."""
-
-    connect: float = 10
-    """For the TCP connection, over all addresses of the host; and again for TLS."""
-    ping: float = 20
-    """Of silence, after which the relay is asked for a sign of life."""
-    answer: float = 10
-    """That it then has to give one."""
-    retry_first: float = 0.25
-    """Before the second attempt; doubles with each."""
-    retry_most: float = 30
-    settled: float = 10
-    """After which a connection has proved good: the next attempt is a first one again."""
 
 
 class LinkListener(Protocol):
@@ -73,8 +55,9 @@ class Link:
         address: RelayAddress,
         listener: LinkListener,
         *,
-        pace: Pace = Pace(),
-        clock: Callable[[], float] = time.monotonic,
+        proxy: Proxy | None = None,
+        pace: Pace = UNHURRIED,
+        clock: Callable[[], float] = waiting.clock,
     ) -> None:
         self.address = address
         self._listener = listener
@@ -82,11 +65,8 @@ class Link:
         self._clock = clock
         self._random = random.SystemRandom()
         self._thread = threading.Thread(target=self._run, name=f"link to {address.host}", daemon=True)
-        self._plain = False
-        """The relay was found to speak without TLS. The thread's own."""
-        self._wake_in, self._wake_out = socket.socketpair()
-        self._wake_in.setblocking(False)
-        self._wake_out.setblocking(False)
+        self._waiter = Waiter(clock)
+        self._dialer = Dialer(address, proxy, pace=pace, wait=self._wait, clock=clock)
         # What other threads see and change, all under the lock:
         self._quiet = threading.Condition()
         self._unsent: bytearray | None = None
@@ -102,6 +82,11 @@ class Link:
     def start(self) -> None:
         """Begin to connect. Once."""
         self._thread.start()
+
+    @property
+    def running(self) -> bool:
+        """Whether its thread is at work."""
+        return self._thread.is_alive()
 
     def send(self, data: bytes) -> None:
         """Send whole frames, soon. Dropped while the link is down: what matters is sent again by the engine."""
@@ -143,7 +128,7 @@ class Link:
         if self._thread.ident is not None:
             self._thread.join(flush + _JOIN)
         else:
-            self._close_wake()
+            self._waiter.close()
 
     def _run(self) -> None:
         delay = self._pace.retry_first
@@ -152,17 +137,19 @@ class Link:
                 if self._attempt() >= self._pace.settled:
                     delay = self._pace.retry_first
                 # Half of it at random, so that the clients of a relay that restarts come back one by one.
-                self._pause(delay * self._random.uniform(0.5, 1))
-                delay = min(2 * delay, self._pace.retry_most)
+                if self._pause(delay * self._random.uniform(0.5, 1)):
+                    delay = self._pace.retry_first
+                else:
+                    delay = min(2 * delay, self._pace.retry_most)
         finally:
             with self._quiet:
                 self._closed = True
-                self._close_wake()
+                self._waiter.close()
 
     def _attempt(self) -> float:
         """One connection, from its beginning to its end; the seconds that it lived."""
         try:
-            connection = self._connect()
+            connection = self._dialer.dial()
         except _EndedError:
             return 0
         except E2EChatError as error:
@@ -183,44 +170,8 @@ class Link:
                 self._unsent = None
                 self._dropped = False
             connection.close()
-            # A relay that says nothing may have been started anew, with TLS.
-            self._plain &= connection.heard
+            self._dialer.ended(connection)
         return self._clock() - born
-
-    def _connect(self) -> Connection:
-        addresses = resolve(self.address.host, self.address.port)[:_MAX_ADDRESSES]
-        failure: RelayUnreachableError | None = None
-        for where in addresses:
-            try:
-                return self._connect_to(where, self._pace.connect / len(addresses))
-            except RelayUnreachableError as error:
-                failure = error
-        raise failure or RelayUnreachableError("the relay's host has no address")
-
-    def _connect_to(self, where: tuple[int, object], patience: float) -> Connection:
-        channel: Channel = PlainChannel() if self._plain else TlsChannel()
-        connection = Connection(where, channel)
-        try:
-            self._await(connection, _WRITE, self._clock() + patience)
-            connection.connected()
-            deadline = self._clock() + self._pace.connect
-            while not connection.established:
-                self._await(connection, _READ, deadline)
-                connection.early += connection.receive()
-        except PlainRelayError as error:
-            connection.close()
-            # What a relay on this machine sends cannot be read on the way; its hello says so, too, with
-            # zeros for the certificate's hash. Nowhere else is that believed.
-            if not connection.is_loopback:
-                raise MalformedError(
-                    "the relay speaks without TLS, which only one on this machine may"
-                ) from error
-            self._plain = True
-            return self._connect_to(where, patience)
-        except BaseException:
-            connection.close()
-            raise
-        return connection
 
     def _serve(self, connection: Connection) -> None:
         decoder = FrameDecoder()
@@ -230,10 +181,10 @@ class Link:
             if data := self._take_unsent(connection):
                 connection.send(data)
             patience = self._pace.answer if asked else self._pace.ping
-            ready = self._wait(connection, silent_since + patience)
-            if ready & _WRITE:
+            ready = self._watch(connection, silent_since + patience)
+            if ready & WRITE:
                 connection.flush()
-            if ready & _READ:
+            if ready & READ:
                 self._hand_over(decoder, connection.receive())
                 silent_since, asked = self._clock(), False
             elif self._clock() >= silent_since + patience:
@@ -241,6 +192,23 @@ class Link:
                     raise RelayUnreachableError("the relay has gone silent")
                 silent_since, asked = self._clock(), True
                 connection.send(_PING)
+
+    def _watch(self, connection: Connection, deadline: float) -> int:
+        """Wait a while for the socket; what it is ready for.
+
+        Raises:
+            RelayUnreachableError: something happened that connections do not survive, and do not notice for long.
+        """
+        begun = self._clock()
+        until = min(deadline, begun + self._pace.look)
+        interest = READ | (WRITE if connection.wants_write else 0)
+        if ready := self._wait({connection.socket: interest}, until):
+            return ready[connection.socket]
+        if self._clock() - begun >= self._pace.slept:
+            raise RelayUnreachableError("this machine slept")
+        if self._clock() >= until and connection.moved:
+            raise RelayUnreachableError("this machine is on another network")
+        return 0
 
     def _hand_over(self, decoder: FrameDecoder, data: bytes) -> None:
         frames = []
@@ -262,10 +230,11 @@ class Link:
             connection.send(rest)
             connection.end()
             while self._clock() < deadline:
-                ready = self._wait(connection, deadline)
-                if ready & _WRITE:
+                interest = READ | (WRITE if connection.wants_write else 0)
+                ready = self._waiter.wait({connection.socket: interest}, deadline).get(connection.socket, 0)
+                if ready & WRITE:
                     connection.flush()
-                if ready & _READ and not connection.discard():
+                if ready & READ and not connection.discard():
                     return
 
     def _call(self, callback: Callable[..., None], argument: object) -> None:
@@ -297,37 +266,20 @@ class Link:
             if self._unsent is not None and len(self._unsent) > MAX_UNSENT:
                 raise RelayUnreachableError("the relay takes nothing in")
 
-    def _await(self, connection: Connection, events: int, deadline: float) -> None:
-        while True:
-            self._check()
-            if self._wait(connection, deadline, events):
-                return
-            if self._clock() >= deadline:
-                raise RelayUnreachableError("the relay does not answer")
+    def _wait(self, interests: Mapping[socket.socket, int], deadline: float) -> Ready:
+        """``Waiter.wait``, unless the end has come."""
+        self._check()
+        return self._waiter.wait(interests, deadline)
 
-    def _pause(self, seconds: float) -> None:
-        deadline = self._clock() + seconds
-        while self._clock() < deadline and not (self._closed or self._staying_down):
-            self._wait(None, deadline)
-
-    def _wait(self, connection: Connection | None, deadline: float, events: int = _READ) -> int:
-        """Sleep until the socket is ready, the clock says ``deadline``, or somebody wakes us; what it is ready for."""
-        with selectors.PollSelector() as selector:
-            selector.register(self._wake_out, _READ)
-            if connection is not None:
-                selector.register(connection.socket, events | (_WRITE if connection.wants_write else 0))
-            ready = {key.fileobj: found for key, found in selector.select(max(0, deadline - self._clock()))}
-        if self._wake_out in ready:
-            with suppress(BlockingIOError):
-                self._wake_out.recv(4096)
-        return ready.get(connection.socket, 0) if connection is not None else 0
+    def _pause(self, seconds: float) -> bool:
+        """Wait before the next attempt; True if the machine is on another network by then, and will not wait longer."""
+        deadline, source = self._clock() + seconds, self._dialer.source()
+        while (now := self._clock()) < deadline and not (self._closed or self._staying_down):
+            self._waiter.wait({}, min(deadline, now + self._pace.look))
+            if self._dialer.source() not in (source, None):
+                return True
+        return False
 
     def _wake(self) -> None:
-        # A full pipe wakes as well, and a closed one has nobody to wake.
         if self._thread is not threading.current_thread():
-            with suppress(OSError):
-                self._wake_in.send(b"\0")
-
-    def _close_wake(self) -> None:
-        self._wake_in.close()
-        self._wake_out.close()
+            self._waiter.wake()

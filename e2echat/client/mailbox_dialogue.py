@@ -8,13 +8,14 @@ from e2echat.client.dialogue import (
     Dialogue,
     Happening,
     Published,
+    Renewed,
     SignedIn,
     SignInRefused,
     refusal,
 )
 from e2echat.client.own import Own
 from e2echat.crypto.keys import Device, Identity, SigningKey
-from e2echat.crypto.primitives import Randomness
+from e2echat.crypto.primitives import H, Randomness
 from e2echat.crypto.relay_records import AuthRecord, ClaimRecord
 from e2echat.errors import MalformedError
 from e2echat.store.records import Records
@@ -42,7 +43,7 @@ class SignIn:
     def of(cls, own: Own, records: Records) -> Self:
         """The account's, as it stands."""
         claimed, token = records.own("claimed") is not None, records.own("join_token")
-        device, capability_hash = own.device.device, own.capability_hash
+        device, capability_hash = own.device.device, H("capability", records.own("capability") or b"")
         return cls(
             own.identity, device, own.claim, own.sign_in, capability_hash, claimed=claimed, token=token
         )
@@ -61,6 +62,8 @@ class MailboxDialogue(Dialogue):
         self._claiming: int | None = None
         self._authenticating: int | None = None
         self._publishing: int | None = None
+        self._renewing: tuple[int, bytes] | None = None
+        self._renewal_refused = False
         self._acknowledged = 0
         self.signed_in = False
         self.claim_left = False
@@ -73,10 +76,13 @@ class MailboxDialogue(Dialogue):
             return []
         self._claiming = self.next_request()
         self.claim_left = True
+        self._claim(self._claiming, self._sign_in.capability_hash)
+        return []
+
+    def _claim(self, request: int, capability_hash: bytes) -> None:
         own = self._sign_in
         records = own.identity.raw, own.device.raw, own.claim.raw
-        self.say(relay.Claim(self._claiming, *records, own.capability_hash, own.token))
-        return []
+        self.say(relay.Claim(request, *records, capability_hash, own.token))
 
     def answer(self, message: Message) -> list[Happening]:
         """See ``Dialogue``."""
@@ -92,6 +98,13 @@ class MailboxDialogue(Dialogue):
             case relay.Done(request) if request == self._publishing:
                 self._publishing = None
                 return [Published(None)]
+            case relay.Done(request) | relay.Refused(request) if (
+                self._renewing and request == self._renewing[0]
+            ):
+                (_, capability_hash), self._renewing = self._renewing, None
+                self._renewal_refused = isinstance(message, relay.Refused)
+                reason = refusal(message.reason) if isinstance(message, relay.Refused) else None
+                return [Renewed(capability_hash, reason)]
             case relay.Refused(request, reason) if request in (self._claiming, self._authenticating):
                 return [SignInRefused(refusal(reason))]
             case relay.Refused(request, reason) if request == self._publishing:
@@ -121,6 +134,16 @@ class MailboxDialogue(Dialogue):
     def publishing(self) -> bool:
         """Whether an upload awaits its answer."""
         return self._publishing is not None
+
+    def renew(self, capability_hash: bytes) -> None:
+        """Claim our name again, with another capability."""
+        self._renewing = self.next_request(), capability_hash
+        self._claim(*self._renewing)
+
+    @property
+    def may_renew(self) -> bool:
+        """Whether ``renew`` is to be called: none is under way, and the relay has refused none on this connection."""
+        return self._renewing is None and not self._renewal_refused
 
     def acknowledge(self, more: int) -> None:
         """Say that ``more`` envelopes have become ours."""

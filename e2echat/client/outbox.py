@@ -46,7 +46,12 @@ class Outbox:
     # --- numbering -------------------------------------------------------------------------------------------
 
     def add_text(self, contact: ContactRow, text: str) -> MessageRow:
-        """Number and store a text. Answering a stranger lets him in."""
+        """Number and store a text. Answering a stranger lets him in.
+
+        Raises:
+            PeerBlockedError: the contact is blocked; nothing is kept.
+        """
+        self.peers.require_not_blocked(contact)
         contact = self.peers.let_in(contact)
         self.tell_route(contact)
         return self._number(
@@ -55,7 +60,7 @@ class Outbox:
         )
 
     def tell_route(self, contact: ContactRow) -> None:
-        """Give a contact who opened a session our own route, once a session."""
+        """Give a contact our own route, once a session that he opened, and whenever it has changed."""
         route = self.context.own.route(self.context.records)
         if contact.standing != "contact" or contact.route_told or contact.key_changed or route is None:
             return
@@ -74,6 +79,14 @@ class Outbox:
                 proof,
             ),
         )
+
+    def tell_routes_anew(self) -> int:
+        """Our relay has moved: say so to every contact of another relay who knows where we were; how many they are."""
+        own = self.context.own.address.key
+        told = self.context.records.contacts.select("WHERE relay_key <> ? AND route_told = 1", own)
+        for contact in told:
+            self.tell_route(self.peers.save(replace(contact, route_told=False)))
+        return len(told)
 
     def _head(
         self, contact: ContactRow, message_id: bytes, seq: int, prev: bytes
@@ -127,10 +140,10 @@ class Outbox:
         """Seal what waits, receipts too; the contacts who need a session first."""
         records = self.context.records
         need_session = []
-        owed = {contact.id for contact in records.contacts_owed_receipts(self.context.now)}
+        owed = {contact.id for contact in records.contacts.select("WHERE receipt_due <= ?", self.context.now)}
         for contact_id in sorted({*records.contacts_with_unsealed(), *owed}):
             contact = records.contact(contact_id)
-            held = contact.standing == "blocked" or contact.key_changed
+            held = self._held(contact)
             best = None if held else self.sessions.best(contact)
             if best is not None:
                 self.tell_route(contact)
@@ -142,6 +155,10 @@ class Outbox:
             if not held and records.unsealed_messages(contact_id):
                 need_session.append(contact)
         return need_session
+
+    def _held(self, contact: ContactRow) -> bool:
+        """Whether nothing may leave for a contact until a person decides."""
+        return contact.standing == "blocked" or contact.key_changed
 
     def _seal_for(self, contact: ContactRow, row: SessionRow, *, with_receipt: bool) -> None:
         session = self.sessions.read(row)
@@ -194,7 +211,7 @@ class Outbox:
         """Contacts to whom another session is due, because nobody has answered the last."""
         records = self.context.records
         contacts = [records.contact(contact) for contact in records.contacts_unanswered()]
-        return [row for row in contacts if not row.key_changed and self.sessions.unanswered(row)]
+        return [row for row in contacts if not self._held(row) and self.sessions.unanswered(row)]
 
     def introduced(self, contact: ContactRow, answer: Bundle) -> None:
         """Use the bundle that the relay gave out for ``contact``: its knock token, and its prekeys for a session.
@@ -288,8 +305,8 @@ class Outbox:
     def _refused(self, row: OutboxRow, reason: Refusal) -> None:
         records = self.context.records
         contact = records.contact(row.contact)
-        if reason is Refusal.LIMIT and contact.knock:
-            # The token is used up; with another one it goes at once.
+        if reason is Refusal.LIMIT:
+            # The token is used up, or a capability that went out of use is for today; with a token it goes at once.
             self.peers.save(replace(contact, capability=None))
             records.postpone(row.envelope_id, self.context.now, accepted=False)
             return

@@ -1,11 +1,12 @@
 """The account itself: keys, records, address. Made once, then read from the vault and the database."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Self
 
+from e2echat.client.socks import Proxy
 from e2echat.crypto.keys import Device, ExchangeKey, Identity, SigningKey
 from e2echat.crypto.payloads import conversation_id
-from e2echat.crypto.primitives import H, Randomness
+from e2echat.crypto.primitives import KEY_SIZE, Randomness
 from e2echat.crypto.relay_records import ClaimRecord
 from e2echat.crypto.session import OwnDevice, ReplyRoute
 from e2echat.errors import StorageError
@@ -14,16 +15,20 @@ from e2echat.store.rows import ContactRow
 from e2echat.wire.address import RelayAddress
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Own:
-    """Who we are. ``key``: the account's IKs. ``sign_in``: the key that it certified for our relay."""
+    """Who we are. ``key``: the account's IKs. ``sign_in``: the key that it certified for our relay.
+
+    Only ``address`` and ``proxy`` ever change: the relay may move, and so may the way to it.
+    """
 
     key: SigningKey
     sign_in: SigningKey
     device: OwnDevice
     claim: ClaimRecord
     address: RelayAddress
-    capability: bytes = field(repr=False)
+    proxy: Proxy | None = None
+    """What every connection goes through."""
 
     @classmethod
     def create(
@@ -41,14 +46,14 @@ class Own:
         exchange, sign_in = ExchangeKey.generate(randomness), SigningKey.generate(randomness)
         device = Device.create(key, identity, epoch, exchange.public)
         claim = ClaimRecord.create(key, address.key, name, epoch, sign_in.public)
-        own = cls(key, sign_in, OwnDevice(identity, device, exchange), claim, address, randomness.octets(32))
+        own = cls(key, sign_in, OwnDevice(identity, device, exchange), claim, address)
         records.set_own("address", str(address).encode())
         records.set_own("identity", identity.raw)
         records.set_own("device", device.raw)
         records.set_own("device_key", exchange.secret)
         records.set_own("sign_in_key", sign_in.seed)
         records.set_own("claim", claim.raw)
-        records.set_own("capability", own.capability)
+        records.set_own("capability", randomness.octets(KEY_SIZE))
         return own
 
     @classmethod
@@ -66,17 +71,19 @@ class Own:
             return found
 
         address = RelayAddress.parse(value("address").decode())
+        proxy = records.own("proxy")
         identity = Identity.parse(value("identity"))
         if identity.key != key.public:
             raise StorageError("the vault and the database belong to different accounts")
         device = Device.parse(value("device"), identity)
+        value("capability")
         return cls(
             key,
             SigningKey(value("sign_in_key")),
             OwnDevice(identity, device, ExchangeKey(value("device_key"))),
             ClaimRecord.parse(value("claim"), identity, address.key),
             address,
-            value("capability"),
+            None if proxy is None else Proxy.parse(proxy.decode()),
         )
 
     @property
@@ -89,19 +96,32 @@ class Own:
         """Our name."""
         return self.device.identity.name
 
-    @property
-    def capability_hash(self) -> bytes:
-        """What the relay keeps of the delivery capability."""
-        return H("capability", self.capability)
+    def move(self, records: Records, address: RelayAddress) -> None:
+        """Our relay, the same key, is reached at ``address`` from now on."""
+        records.set_own("address", str(address).encode())
+        self.address = address
+
+    @staticmethod
+    def keep_proxy(records: Records, proxy: Proxy | None) -> None:
+        """What every connection is to go through, or that none is."""
+        if proxy is None:
+            records.delete_own("proxy")
+        else:
+            records.set_own("proxy", str(proxy).encode())
 
     def route(self, records: Records) -> ReplyRoute | None:
         """Where we are reached; None until the first sign-in told us our mailbox."""
-        mailbox = records.own("mailbox")
-        return ReplyRoute(str(self.address), mailbox, self.capability) if mailbox else None
+        mailbox, capability = records.own("mailbox"), records.own("capability")
+        return ReplyRoute(str(self.address), mailbox, capability) if mailbox and capability else None
 
     def relay_of(self, contact: ContactRow) -> str:
         """Where a contact's relay is reached: our own where we know it to be, whatever a contact said."""
         return str(self.address) if contact.relay_key == self.address.key else contact.address
+
+    def reaches_over(self, records: Records, link: str) -> bool:
+        """Whether our relay, or that of some contact, is where this link leads."""
+        elsewhere = "WHERE address = ? AND relay_key <> ?"
+        return link == str(self.address) or records.contacts.count(elsewhere, link, self.address.key) > 0
 
     def conversation(self, contact: ContactRow) -> bytes:
         """The id of our conversation with a contact."""

@@ -6,7 +6,7 @@ from e2echat.client.context import Context
 from e2echat.client.events import KeyChanged, NewStranger, Problem
 from e2echat.crypto.keys import Device, Identity
 from e2echat.crypto.session import ReplyRoute, Session
-from e2echat.errors import HandshakeError, KeyChangedError
+from e2echat.errors import HandshakeError, KeyChangedError, PeerBlockedError
 from e2echat.store.rows import ContactRow
 from e2echat.wire.address import RelayAddress
 
@@ -124,6 +124,24 @@ class Peers:
         """A stranger becomes a contact: from now on there are receipts, and our own capability."""
         if row.standing != "stranger":
             return row
+        return self.save(replace(row, standing="contact", route_told=False, receipt_due=self.context.now))
+
+    def block(self, row: ContactRow) -> None:
+        """Nothing of this contact's is taken in from now on, and nothing goes there."""
+        self.context.records.drop_waiting_signals(row.id)
+        self.save(replace(row, standing="blocked", receipt_due=None))
+
+    def require_not_blocked(self, row: ContactRow) -> None:
+        """Raise if nothing is to be had to do with this contact.
+
+        Raises:
+            PeerBlockedError: so it is.
+        """
+        if row.standing == "blocked":
+            raise PeerBlockedError(f"you have blocked {self.context.peer_name(row)}")
+
+    def unblock(self, row: ContactRow) -> ContactRow:
+        """A contact again, who learns our present capability."""
         return self.save(replace(row, standing="contact", route_told=False, receipt_due=self.context.now))
 
     def accept(self, row: ContactRow) -> ContactRow:

@@ -3,10 +3,12 @@
 from dataclasses import dataclass, field
 
 from e2echat.client.context import Context
+from e2echat.client.dialogue import why_refused
+from e2echat.client.events import Problem
 from e2echat.client.mailbox_dialogue import MailboxDialogue
 from e2echat.crypto.prekeys import RENEWAL, PrekeyKind, PrekeySecret
 from e2echat.store.rows import PrekeyRow
-from e2echat.wire.relay_messages import ONE_TIME_BATCH
+from e2echat.wire.relay_messages import ONE_TIME_BATCH, Refusal
 
 SUPPLY = 100
 """One-time prekeys at the relay after a replenishment."""
@@ -57,16 +59,15 @@ class PrekeySupply:
         one_time_kind = int(PrekeyKind.ONE_TIME)
         records.prekeys.delete("WHERE kind = ? AND made_at < ?", one_time_kind, now - KEEP_ONE_TIME)
 
-    def uploaded(self) -> None:
-        """The relay has the last upload, durably."""
-        for prekey_id in self._uploading:
+    def answered(self, refusal: Refusal | None) -> None:
+        """The relay has the last upload, durably; or did not take it, and the next sign-in tries again."""
+        uploading, self._uploading = self._uploading, []
+        if refusal is not None:
+            self.left = None
+            self.context.tell(Problem(f"our prekeys were refused: {why_refused(refusal)}"))
+            return
+        for prekey_id in uploading:
             self.context.records.prekeys.update("published = 1 WHERE id = ?", prekey_id)
-        self._uploading.clear()
-
-    def refused(self) -> None:
-        """The relay did not take the last upload; the next sign-in tries again."""
-        self.left = None
-        self._uploading.clear()
 
     def forgotten(self) -> None:
         """The relay knew nothing of us: it needs the signed prekey again."""

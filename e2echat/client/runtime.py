@@ -37,18 +37,18 @@ def unix_milliseconds() -> int:
 class Runtime:
     """Runs an engine. Implements ``LinkListener`` for its links."""
 
-    def __init__(self, engine: Engine, records: Records, address: RelayAddress) -> None:
+    def __init__(self, engine: Engine, records: Records) -> None:
         self.engine = engine
         self.records = records
         self.failures: dict[str, E2EChatError] = {}
         """Why each link is down, by its name; a link that is up has no entry."""
         self.all_in = False
         """Whether everything that waited at the relay at sign-in has been taken in."""
-        self._address = address
         self._changed = threading.Condition(threading.RLock())
         self._events: deque[Event] = deque(maxlen=MAX_EVENTS)
         self._links: dict[str, Link] = {}
         self._names: dict[Link, str] = {}
+        self._retired: list[Link] = []
         self._closed = False
         self._clock = threading.Thread(target=self._watch_clock, name="e2echat-clock", daemon=True)
 
@@ -57,9 +57,19 @@ class Runtime:
     def start(self) -> None:
         """Connect, and stay connected."""
         with self._changed:
-            self._connect(MAILBOX, self._address)
-            self._connect(str(self._address), self._address)
+            self._connect_own()
         self._clock.start()
+
+    def relink(self) -> None:
+        """Make every connection anew: where our relay is, or what leads there, has changed."""
+        with self._changed:
+            if self.started:
+                for name in list(self._links):
+                    self._retire(name)
+                self.engine.abandon()
+                self.failures.clear()
+                self.all_in = False
+                self._connect_own()
 
     @property
     def started(self) -> bool:
@@ -125,7 +135,7 @@ class Runtime:
         with self._changed:
             self._closed = True
             self._changed.notify_all()
-            links = list(self._links.values())
+            links = [*self._links.values(), *self._retired]
         for link in links:
             link.close(flush=flush)
         if self._clock.ident is not None:
@@ -135,29 +145,30 @@ class Runtime:
 
     def link_up(self, link: Link, certificate_hash: bytes) -> None:
         """See ``LinkListener``."""
-        name = self._names[link]
-        self._reported(lambda: self.engine.link_up(name, certificate_hash))
+        self._reported(lambda: self.engine.link_up(self._names[link], certificate_hash), link)
 
     def link_frames(self, link: Link, frames: list[tuple[int, bytes]]) -> None:
         """See ``LinkListener``."""
-        name = self._names[link]
-        self._reported(lambda: self.engine.link_frames(name, frames))
+        self._reported(lambda: self.engine.link_frames(self._names[link], frames), link)
 
     def link_down(self, link: Link, error: E2EChatError) -> None:
         """See ``LinkListener``."""
-        name = self._names[link]
         with self._changed:
-            # The reason for which the engine dropped a connection says more than that it is gone.
-            self.failures.setdefault(name, error)
-        self._reported(lambda: self.engine.link_down(name, str(error)))
+            if link in self._names:
+                # The reason for which the engine dropped a connection says more than that it is gone.
+                self.failures.setdefault(self._names[link], error)
+        self._reported(lambda: self.engine.link_down(self._names[link], str(error)), link)
 
     # --- inside ----------------------------------------------------------------------------------------------------
 
-    def _reported(self, action: Callable[[], None]) -> None:
-        """A step that no caller waits for: a failing disk is kept as the reason for being disconnected."""
+    def _reported(self, action: Callable[[], None], link: Link | None = None) -> None:
+        """A step that no caller waits for: a failing disk is kept as the reason for being disconnected.
+
+        Of a link that was retired nothing is heard any more.
+        """
         try:
             with self._changed:
-                if not self._closed:
+                if not self._closed and (link is None or link in self._names):
                     self.step(action)
         except StorageError as error:
             self.failures[MAILBOX] = error
@@ -181,8 +192,10 @@ class Runtime:
                 case Up(name):
                     self.failures.pop(name, None)
                 case Want(address):
-                    if self.started and address not in self._links and len(self._links) < MAX_LINKS:
-                        self._connect(address, RelayAddress.parse(address))
+                    if self.started and address not in self._links:
+                        self._make_room()
+                        if len(self._links) < MAX_LINKS:
+                            self._connect(address, RelayAddress.parse(address))
                 case Tell(event):
                     self._tell(event)
 
@@ -191,8 +204,29 @@ class Runtime:
             self.all_in = isinstance(event, AllIn)
         self._events.append(event)
 
+    def _make_room(self) -> None:
+        """A relay that moved, or a contact who said that his did, leaves a link behind that nobody needs."""
+        own = self.engine.context.own
+        asked = {link for link, _ in self.engine.inquiries.wanted}
+        for name in self._links.keys() - {MAILBOX} - asked:
+            if not own.reaches_over(self.records, name):
+                self._retire(name)
+
+    def _retire(self, name: str) -> None:
+        link = self._links.pop(name)
+        del self._names[link]
+        self.failures.pop(name, None)
+        link.drop(retry=False)
+        self._retired = [one for one in self._retired if one.running]
+        self._retired.append(link)
+
+    def _connect_own(self) -> None:
+        address = self.engine.context.own.address
+        self._connect(MAILBOX, address)
+        self._connect(str(address), address)
+
     def _connect(self, name: str, address: RelayAddress) -> None:
-        link = Link(address, self)
+        link = Link(address, self, proxy=self.engine.context.own.proxy)
         self._links[name] = link
         self._names[link] = name
         link.start()

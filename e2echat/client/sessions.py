@@ -102,8 +102,12 @@ class Sessions:
         return age < 0 or age >= UNANSWERED << min(max(contact.attempts - 1, 0), MOST_DOUBLINGS)
 
     def reply_proof(self, row: SessionRow) -> bytes | None:
-        """What a first reply in a session proves: that we hold what its predecessors left."""
-        return self.read(row).reply_proof(row.former[:KEY_SIZE]) if row.former else None
+        """What a first reply in a session proves: that we hold what its predecessors left.
+
+        Of a session that we opened, it is the peer's to prove: told to him, it could be told back to us.
+        """
+        session = self.read(row)
+        return session.reply_proof(row.former[:KEY_SIZE]) if row.former and not session.initiator else None
 
     def proves(self, contact: ContactRow, sid: bytes, proof: bytes | None) -> bool:
         """Whether a reply's proof is what the introduction of our session asked for, if it asked for any.

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from e2echat.client.context import Context
 from e2echat.client.outbox import Outbox
 from e2echat.client.peers import Peers
+from e2echat.client.rotation import Rotation
 from e2echat.crypto.keys import Identity, safety_number
 from e2echat.store.rows import ContactRow
 
@@ -16,9 +17,21 @@ class Trust:
     context: Context
     peers: Peers
     outbox: Outbox
+    rotation: Rotation
+
+    def block(self, contact: ContactRow) -> None:
+        """Have no more to do with somebody; who knows our capability loses it."""
+        if contact.standing == "blocked":
+            return
+        self.peers.block(contact)
+        if contact.standing == "contact":
+            self.rotation.begin()
 
     def accept(self, contact: ContactRow) -> None:
-        """Let a stranger in, or take a changed key."""
+        """Let a stranger in, take a changed key, or undo ``block``: that alone, if it applies."""
+        if contact.standing == "blocked":
+            self.outbox.tell_route(self.peers.unblock(contact))
+            return
         changed = contact.key_changed
         contact = self.peers.accept(contact)
         if changed:
@@ -30,8 +43,12 @@ class Trust:
 
         Returns:
             False when it is neither's.
+
+        Raises:
+            PeerBlockedError: the contact is blocked.
         """
         row = self.context.records.contact(contact)
+        self.peers.require_not_blocked(row)
         own = self.context.own.identity
         if safety_number(own, Identity.parse(row.changed_identity or row.identity)) == number:
             self.accept(row)

@@ -26,6 +26,7 @@ HELP = (
     ("/verify", "show the number to compare"),
     ("/verify NUMBER", "mark as verified, if that is what the other side sees"),
     ("/accept", "accept a stranger, or a new key"),
+    ("/block", "have no more to do with them, and leave"),
     ("/status", "account, relay, queue"),
     ("/quit", "leave; so does Ctrl+D"),
     ("//text", "send text that begins with a slash"),
@@ -148,6 +149,10 @@ class Conversation:
             case "accept":
                 self._account.accept(self.peer)
                 self._out.note(f"-- {self.peer} is accepted.")
+            case "block":
+                self._account.block(self.peer)
+                self._out.note(f"-- {self.peer} is blocked; to undo it: e2echat accept {self.peer}")
+                return False
             case "status":
                 for what, how in status_lines(self._account.status()):
                     self._out.note(f"-- {what:<17}{how}")

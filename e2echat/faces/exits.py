@@ -8,6 +8,7 @@ from e2echat.errors import (
     KeyChangedError,
     LocalError,
     NoSuchPeerError,
+    PeerBlockedError,
     ProfileBusyError,
     RefusedError,
     RelayUnreachableError,
@@ -71,6 +72,7 @@ REFUSALS = {
 
 ADVICE: dict[type[E2EChatError], str] = {
     NoSuchPeerError: "Check the name. Somebody on another relay is NAME@ADDRESS, with that relay's address.",
+    PeerBlockedError: "To undo that: e2echat accept PEER",
     WrongRelayError: "Ask whoever runs the relay for its address again, and trust no other way to it.",
     RelayUnreachableError: "Check that the relay runs, and that this machine reaches it.",
     ProfileBusyError: "One command at a time works on a profile: end the other one, or wait for it.",

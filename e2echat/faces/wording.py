@@ -49,6 +49,7 @@ def message_record(message: Message) -> Json:
         "received_at": timestamp(message.received_at),
         "text": message.text,
         "verified": message.verified,
+        "new_key": message.new_key,
     }
 
 
@@ -183,6 +184,7 @@ def status_record(status: Status) -> Json:
         "one_time_prekeys": status.one_time_prekeys,
         "home": status.home,
         "passphrase": status.passphrase,
+        "proxy": status.proxy,
     }
 
 
@@ -195,6 +197,7 @@ def status_lines(status: Status) -> list[tuple[str, str]]:
         ("account", status.name),
         ("relay", status.address),
         ("connection", connection_words(status)),
+        ("proxy", status.proxy or "none"),
         ("fingerprint", status.fingerprint),
         ("queued", str(status.queued)),
         ("unread", str(status.unread)),
@@ -211,6 +214,11 @@ def status_lines(status: Status) -> list[tuple[str, str]]:
 def connection_words(status: Status) -> str:
     """Whether there is a connection, and if not, why."""
     return "connected" if status.connected else f"not connected ({status.problem or 'no answer yet'})"
+
+
+def proxy_words(proxy: str | None) -> str:
+    """How relays are reached."""
+    return "directly" if proxy is None else f"through {proxy}"
 
 
 def grouped(number: str) -> str:

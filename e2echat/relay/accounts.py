@@ -1,9 +1,13 @@
 """Accounts, prekeys, join tokens and the clock in the relay's database: what the directory decides, kept."""
 
 from collections.abc import Iterator
+from types import NoneType
 
+from e2echat.errors import DamagedStorageError
+from e2echat.relay.capabilities import Capabilities
 from e2echat.relay.database import Database
 from e2echat.relay.work import Account, RemoveAccount, SaveAccount, SavePrekeys, SaveToken, TakePrekey
+from e2echat.wire.relay_messages import RECORD
 
 
 class Accounts:
@@ -14,12 +18,18 @@ class Accounts:
 
     def all(self) -> Iterator[tuple[Account, bytes | None, list[int]]]:
         """Every account, its signed prekey, and the ids of its one-time prekeys: read once, at the start."""
-        query = "SELECT mailbox, name, identity, device, claim, capability_hash, signed FROM account"
-        for mailbox, name, identity, device, claim, capability_hash, signed in self._database.rows(query):
+        query = "SELECT mailbox, name, identity, device, claim, capability_hash, former, signed FROM account"
+        kinds = (bytes, str, bytes, bytes, bytes, bytes, bytes, (bytes, NoneType))
+        for mailbox, name, identity, device, claim, current, former, signed in self._database.rows(
+            query, (), kinds
+        ):
             one_time = self._database.rows(
-                "SELECT prekey_id FROM one_time WHERE mailbox = ? ORDER BY prekey_id", (mailbox,)
+                "SELECT prekey_id FROM one_time WHERE mailbox = ? ORDER BY prekey_id", (mailbox,), (int,)
             )
-            account = Account(name, mailbox, identity, device, claim, capability_hash)
+            capabilities = Capabilities.decode(current, former)
+            account = Account(name, mailbox, identity, device, claim, capabilities)
+            if signed is not None and not RECORD.allows(signed):
+                raise DamagedStorageError("the relay's database is damaged: a prekey is none")
             yield account, signed, [prekey_id for (prekey_id,) in one_time]
 
     def save(self, request: SaveAccount) -> None:
@@ -27,10 +37,10 @@ class Accounts:
         account = request.account
         self._database.change(
             """
-            INSERT INTO account (mailbox, name, identity, device, claim, capability_hash)
-            VALUES (?, ?, ?, ?, ?, ?)
+            INSERT INTO account (mailbox, name, identity, device, claim, capability_hash, former)
+            VALUES (?, ?, ?, ?, ?, ?, ?)
             ON CONFLICT (mailbox) DO UPDATE SET identity = excluded.identity, device = excluded.device,
-                claim = excluded.claim, capability_hash = excluded.capability_hash
+                claim = excluded.claim, capability_hash = excluded.capability_hash, former = excluded.former
             """,
             (
                 account.mailbox,
@@ -38,7 +48,8 @@ class Accounts:
                 account.identity,
                 account.device,
                 account.claim,
-                account.capability_hash,
+                account.capabilities.current,
+                account.capabilities.encode_former(),
             ),
         )
         if request.token is not None:
@@ -49,7 +60,7 @@ class Accounts:
 
     def tombstones(self) -> list[str]:
         """The names that were removed."""
-        return [name for (name,) in self._database.rows("SELECT name FROM tombstone")]
+        return [name for (name,) in self._database.rows("SELECT name FROM tombstone", (), (str,))]
 
     def remove(self, request: RemoveAccount) -> None:
         """Forget an account, all but its name."""
@@ -59,7 +70,8 @@ class Accounts:
 
     def tokens(self) -> list[SaveToken]:
         """The join tokens that are not used up."""
-        return [SaveToken(*row) for row in self._database.rows("SELECT hash, uses, ends FROM token")]
+        query = "SELECT hash, uses, ends FROM token"
+        return [SaveToken(*row) for row in self._database.rows(query, (), (bytes, int, int))]
 
     def save_token(self, token: SaveToken) -> None:
         """Keep what is left of a join token."""
@@ -71,7 +83,7 @@ class Accounts:
 
     def clock(self) -> int | None:
         """The relay's clock as it was kept last."""
-        rows = self._database.rows("SELECT today FROM clock")
+        rows = self._database.rows("SELECT today FROM clock", (), (int,))
         return int(rows[0][0]) if rows else None
 
     def save_clock(self, today: int) -> None:
@@ -93,6 +105,6 @@ class Accounts:
         """Remove a one-time prekey; gives its record."""
         key = (request.mailbox, request.prekey_id)
         query = "SELECT record FROM one_time WHERE mailbox = ? AND prekey_id = ?"
-        found = self._database.rows(query, key)
+        found = [record for (record,) in self._database.rows(query, key, (bytes,)) if RECORD.allows(record)]
         self._database.change("DELETE FROM one_time WHERE mailbox = ? AND prekey_id = ?", key)
-        return found[0][0] if found and isinstance(found[0][0], bytes) else None
+        return found[0] if found else None

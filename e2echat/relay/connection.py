@@ -138,6 +138,12 @@ class Channel:
         self._skips: list[int] = []
         """A heap of indices that were refused out of turn and count as settled once all before them are."""
 
+    def reduce_to(self, allowance: Knock) -> None:
+        """See ``mailbox.Channel``."""
+        if self.knock is None:
+            self.knock = allowance
+            self.in_bulk = False
+
     def settle(self, count: int) -> None:
         """The next ``count`` submissions are durable or acknowledged."""
         while self._skips and self._skips[0] <= self.settled + count:

@@ -1,11 +1,11 @@
 """What a control message does: claim, sign in, publish, fetch, open. No I/O. docs/spec/relay.md, "Messages"."""
 
 from functools import partial
-from hmac import compare_digest
 from typing import TypeAlias
 
-from e2echat.crypto.primitives import H, Randomness
+from e2echat.crypto.primitives import KEY_SIZE, Randomness
 from e2echat.errors import MalformedError
+from e2echat.relay.capabilities import Capabilities, Grade
 from e2echat.relay.connection import Channel, Connection, Role
 from e2echat.relay.delivery import Delivery
 from e2echat.relay.directory import Directory, Entry, RefusedRequestError
@@ -37,7 +37,7 @@ class Control:
         self._delivery = delivery
         self._randomness = randomness
         self._knocks = Knocks(limits, randomness)
-        self._no_capability = randomness.octets(32)
+        self._nobody = Capabilities(randomness.octets(KEY_SIZE))
         """Compared where there is no mailbox, so that the answer takes as long."""
 
         self._answered: list[Connection] = []
@@ -75,7 +75,7 @@ class Control:
         match message:
             case messages.Claim():
                 save = self._directory.claim(message, self._delivery.today)
-                self._store(connection, save, partial(self._claimed, connection, message.request, save))
+                self._store(connection, save, partial(self._claimed, connection, message.request, save, now))
             case messages.Authenticate():
                 self._authenticate(connection, message, now)
             case messages.Publish():
@@ -89,7 +89,9 @@ class Control:
         connection.busy = True
         self._delivery.work.append(Work(request, done))
 
-    def _claimed(self, connection: Connection, request: int, save: SaveAccount, work: Work) -> None:
+    def _claimed(
+        self, connection: Connection, request: int, save: SaveAccount, now: float, work: Work
+    ) -> None:
         self._answered.append(connection)
         connection.busy = False
         if work.failed:
@@ -99,9 +101,9 @@ class Control:
         entry, before = self._directory.claimed(save)
         account = save.account
         mailbox = self._delivery.mailboxes.setdefault(
-            account.mailbox, Mailbox(account.mailbox, account.capability_hash)
+            account.mailbox, Mailbox(account.mailbox, account.capabilities)
         )
-        mailbox.capability_hash = account.capability_hash
+        mailbox.renew(account.capabilities, self._limits, now)
         if before and mailbox.owner and before.claim.key != entry.claim.key:
             mailbox.owner.close()
         connection.send(messages.encode(messages.Done(request)))
@@ -165,17 +167,20 @@ class Control:
         if len(connection.channels) >= self._limits.channels:
             raise RefusedRequestError(Refusal.LIMIT)
         mailbox = self._delivery.mailboxes.get(message.mailbox)
-        expected = mailbox.capability_hash if mailbox else self._no_capability
-        holds = compare_digest(H("capability", message.capability), expected)
-        knock = self._knocks.find(message.capability, now)
-        if mailbox is None or not (holds or (knock and knock.mailbox == mailbox.identifier)):
+        capabilities = mailbox.capabilities if mailbox else self._nobody
+        grade = capabilities.grade(message.capability, self._delivery.today)
+        allowance = self._knocks.find(message.capability, now)
+        holds = grade is not Grade.NONE
+        if mailbox is None or not (holds or (allowance and allowance.mailbox == mailbox.identifier)):
             raise RefusedRequestError(Refusal.NO_SUCH_CAPABILITY)
+        if holds:
+            allowance = mailbox.reduced(self._limits, now) if grade is Grade.FORMER else None
         tag = 0
         while tag < FIRST_CHANNEL or tag in connection.channels:
             tag = int.from_bytes(self._randomness.octets(4))
-        connection.channels[tag] = Channel(
-            tag, connection, mailbox, None if holds else knock, repeat=message.repeat
-        )
+        channel = Channel(tag, connection, mailbox, allowance, repeat=message.repeat)
+        connection.channels[tag] = channel
+        mailbox.channels.add(channel)
         connection.send(messages.encode(messages.Opened(message.request, tag)))
 
 

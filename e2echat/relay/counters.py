@@ -12,7 +12,7 @@ class Counters:
 
     __slots__ = (
         "_commit_buckets", "bytes_in", "bytes_out", "bytes_unsent", "commit_seconds", "commits", "commits_failed", "connections",
-        "connections_refused", "cut", "envelopes_in", "envelopes_out", "envelopes_stored", "refusals",
+        "connections_refused", "cut", "envelopes_damaged", "envelopes_in", "envelopes_out", "envelopes_stored", "refusals",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -29,6 +29,8 @@ class Counters:
         self.envelopes_out = 0
         """To their recipients; more than once for what is given again."""
         self.envelopes_stored = 0
+        self.envelopes_damaged = 0
+        """Stored, and not to be read again."""
         self.refusals: dict[str, int] = {}
         """By kind: requests and submissions."""
         self.commits = 0
@@ -63,6 +65,7 @@ class Counters:
             ("envelopes_in", self.envelopes_in),
             ("envelopes_out", self.envelopes_out),
             ("envelopes_stored", self.envelopes_stored),
+            ("envelopes_damaged", self.envelopes_damaged),
             ("failed_commits", self.commits_failed),
         ):
             yield from _metric(f"{name}_total", "counter", {"": total})

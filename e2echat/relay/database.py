@@ -3,9 +3,9 @@
 import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
-from e2echat.errors import StorageError
+from e2echat.errors import DamagedStorageError, StorageError
 
 _TABLES = (
     """
@@ -39,9 +39,11 @@ _TABLES = (
     CREATE TABLE token (hash BLOB PRIMARY KEY, uses INTEGER NOT NULL, ends INTEGER NOT NULL) STRICT, WITHOUT ROWID;
     CREATE TABLE clock (one INTEGER PRIMARY KEY CHECK (one = 1), today INTEGER NOT NULL) STRICT;
     """,
+    "ALTER TABLE account ADD COLUMN former BLOB NOT NULL DEFAULT x'';",
 )
 """What each version of the schema adds to the one before."""
 SCHEMA = len(_TABLES)
+Kinds: TypeAlias = Sequence[type | tuple[type, ...]]
 
 
 class Database:
@@ -56,12 +58,12 @@ class Database:
         try:
             self._connection = sqlite3.connect(path, timeout=0, isolation_level=None, check_same_thread=False)
         except sqlite3.Error as error:
-            raise StorageError("the relay's database does not open") from error
+            raise _fault("does not open", error) from error
         try:
             self._prepare()
         except sqlite3.Error as error:
             self._connection.close()
-            raise StorageError(f"the relay's database does not open: {error}") from error
+            raise _fault("does not open", error) from error
         except StorageError:
             self._connection.close()
             raise
@@ -85,13 +87,25 @@ class Database:
             self._connection.executescript(
                 f"BEGIN IMMEDIATE; {tables} PRAGMA user_version = {SCHEMA}; COMMIT;"
             )
+        # Without this table whole, mail would seem to be nobody's. The rest is checked as it is read.
+        if execute("PRAGMA integrity_check(account)").fetchall() != [("ok",)]:
+            raise DamagedStorageError("the relay's database is damaged")
 
-    def rows(self, query: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-        """What a query finds."""
+    def rows(self, query: str, values: Sequence[Any] = (), kinds: Kinds = ()) -> list[tuple[Any, ...]]:
+        """What a query finds.
+
+        Args:
+            query: in SQL.
+            values: for its parameters.
+            kinds: what each column must hold, where it matters: a damaged file may hold anything.
+        """
         try:
-            return self._connection.execute(query, values).fetchall()
+            rows = self._connection.execute(query, values).fetchall()
         except sqlite3.Error as error:
-            raise StorageError(f"the relay's database cannot be read: {error}") from error
+            raise _fault("cannot be read", error) from error
+        if kinds and not all(all(map(isinstance, row, kinds)) for row in rows):
+            raise DamagedStorageError("the relay's database is damaged: it holds what was never written")
+        return rows
 
     def change(self, statement: str, values: Sequence[Any]) -> None:
         """Change something in the transaction that the next ``commit`` ends."""
@@ -100,7 +114,7 @@ class Database:
                 self._connection.execute("BEGIN IMMEDIATE")
             self._connection.execute(statement, values)
         except sqlite3.Error as error:
-            raise StorageError(f"the relay's database cannot be written: {error}") from error
+            raise _fault("cannot be written", error) from error
 
     def commit(self) -> None:
         """Make durable what has changed."""
@@ -108,7 +122,7 @@ class Database:
             if self._connection.in_transaction:
                 self._connection.execute("COMMIT")
         except sqlite3.Error as error:
-            raise StorageError(f"the relay's database cannot be written: {error}") from error
+            raise _fault("cannot be written", error) from error
 
     def rollback(self) -> None:
         """Undo what has changed since the last ``commit``."""
@@ -116,8 +130,15 @@ class Database:
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
         except sqlite3.Error as error:
-            raise StorageError(f"the relay's database cannot be written: {error}") from error
+            raise _fault("cannot be written", error) from error
 
     def close(self) -> None:
         """Close it; what is not committed is undone."""
         self._connection.close()
+
+
+def _fault(what: str, error: sqlite3.Error) -> StorageError:
+    # An extended code has its kind in its last byte; errors of the module itself have no code.
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
+    damaged = code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+    return (DamagedStorageError if damaged else StorageError)(f"the relay's database {what}: {error}")

@@ -10,6 +10,7 @@ from functools import partial
 
 from e2echat.errors import MalformedError
 from e2echat.relay import runs
+from e2echat.relay.capabilities import Capabilities
 from e2echat.relay.connection import Channel
 from e2echat.relay.counters import Counters
 from e2echat.relay.limits import Limits
@@ -50,13 +51,13 @@ class Delivery:
         self.next_tick = math.inf
         """When ``tick`` is next needed."""
 
-    def restore(self, capability_hashes: Iterable[tuple[bytes, bytes]], rows: Iterable[SegmentRow]) -> None:
+    def restore(self, owned: Iterable[tuple[bytes, Capabilities]], rows: Iterable[SegmentRow]) -> None:
         """Take in what the storage holds, once, at the start; ``rows`` by ascending number.
 
         Rows of a mailbox that nobody owns are dropped.
         """
-        for identifier, capability_hash in capability_hashes:
-            self.mailboxes[identifier] = Mailbox(identifier, capability_hash)
+        for identifier, capabilities in owned:
+            self.mailboxes[identifier] = Mailbox(identifier, capabilities)
         for row in rows:
             self._next_segment = row.number + 1
             mailbox = self.mailboxes.get(row.mailbox)
@@ -288,7 +289,15 @@ class Delivery:
                 owner.close()
                 return
             for body in work.result:
-                self._give(mailbox, owner, body)
+                if body is not None and runs.is_whole(body, mailbox.ungiven[0].ids):
+                    self._give(mailbox, owner, body)
+                    continue
+                # Damaged: forgotten, it is in nobody's way, and can be submitted again.
+                segment = mailbox.skip()
+                self._counters.envelopes_damaged += segment.count - segment.done
+                self.work.append(Work(DropSegment(segment.number), self._dropped))
+                # The owner was told that it waits: he had better ask again.
+                owner.close()
         self.pump(mailbox)
 
     def take_work(self) -> list[Work]:

@@ -11,10 +11,13 @@ from e2echat.crypto.prekeys import Prekey, PrekeyKind
 from e2echat.crypto.primitives import Randomness
 from e2echat.crypto.relay_records import AuthRecord, ClaimRecord, HelloRecord
 from e2echat.errors import CryptoError, MalformedError
+from e2echat.relay.capabilities import Capabilities
 from e2echat.relay.tokens import JoinTokens, Registration
 from e2echat.relay.work import Account, RemoveAccount, SaveAccount, SavePrekeys, SaveToken
 from e2echat.wire.names import skeleton
 from e2echat.wire.relay_messages import Claim, Publish, Refusal
+
+_MAILBOX_SIZE = 16
 
 
 class RefusedRequestError(Exception):
@@ -44,13 +47,20 @@ class Directory:
     """All accounts of one relay."""
 
     def __init__(
-        self, relay_key: bytes, randomness: Randomness, *, registration: Registration, most_one_time: int
+        self,
+        relay_key: bytes,
+        randomness: Randomness,
+        *,
+        registration: Registration,
+        most_one_time: int,
+        former_life: int,
     ) -> None:
         self._relay_key = relay_key
         self._randomness = randomness
         self._registration = registration
         self.tokens = JoinTokens(randomness)
         self._most_one_time = most_one_time
+        self._former_life = former_life
         self._by_name: dict[str, Entry] = {}
         self._by_skeleton: dict[str, str] = {}
         self._reserved: set[str] = set()
@@ -74,6 +84,8 @@ class Directory:
             MalformedError, CryptoError: the storage holds something else.
         """
         identity = Identity.parse(account.identity)
+        if identity.name != account.name or len(account.mailbox) != _MAILBOX_SIZE:
+            raise MalformedError("an account that is not as it was made")
         entry = Entry(
             account,
             identity,
@@ -111,17 +123,19 @@ class Directory:
             if shape in self._by_skeleton:
                 raise RefusedRequestError(Refusal.NAME_TAKEN)
             token = self._let_in(message, today)
-            mailbox = self._randomness.octets(16)
+            mailbox = self._randomness.octets(_MAILBOX_SIZE)
+            capabilities = Capabilities(message.capability_hash)
         else:
             if entry.identity.key != identity.key:
                 raise RefusedRequestError(Refusal.NAME_TAKEN)
             if claim.epoch < entry.claim.epoch or device.epoch < entry.device.epoch:
                 raise RefusedRequestError(Refusal.STALE)
             mailbox = entry.account.mailbox
+            capabilities = entry.account.capabilities.renewed(
+                message.capability_hash, today + self._former_life
+            )
         self._reserved.add(shape)
-        account = Account(
-            identity.name, mailbox, identity.raw, device.raw, claim.raw, message.capability_hash
-        )
+        account = Account(identity.name, mailbox, identity.raw, device.raw, claim.raw, capabilities)
         return SaveAccount(account, entry is not None and entry.device.raw != device.raw, token)
 
     def _let_in(self, message: Claim, today: int) -> SaveToken | None:

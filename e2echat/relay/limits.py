@@ -78,6 +78,8 @@ class Limits:
     """That a stranger may send on one knock token."""
     knock_bytes: Annotated[int, Within(128 * KIB, GIB)] = 1 * MIB
     knock_life: Annotated[float, Within(60, 366 * DAY)] = 7.0 * DAY
+    former_life: Annotated[int, Within(0, 366 * DAY)] = 21 * DAY
+    """How long a capability still counts after another took its place; at a knock token's allowance a day for all."""
     knocks: Annotated[int, Within(1, 10_000_000)] = 50_000
     """Live tokens in all; the oldest goes first."""
 

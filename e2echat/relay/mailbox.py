@@ -9,6 +9,9 @@ from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 from e2echat.relay import runs
+from e2echat.relay.capabilities import Capabilities
+from e2echat.relay.knocks import Knock
+from e2echat.relay.limits import DAY, Limits
 from e2echat.relay.work import SegmentRow
 from e2echat.wire.frames import ENVELOPE_ID_SIZE
 from e2echat.wire.relay_messages import Refusal
@@ -35,6 +38,13 @@ class Source(Protocol):
 
     def refuse_next(self, count: int, reason: int) -> None:
         """The next ``count`` submissions to be settled were not kept."""
+
+
+class Channel(Source, Protocol):
+    """A source that stays open; it may lose its full right meanwhile."""
+
+    def reduce_to(self, allowance: Knock) -> None:
+        """From now on there is an allowance, unless there was one before."""
 
 
 class Run:
@@ -159,13 +169,16 @@ class Mailbox:
     """The order of one recipient's envelopes."""
 
     __slots__ = (
-        "capability_hash", "count", "identifier", "live", "loading", "outstanding", "owner",
+        "_reduced", "capabilities", "channels", "count", "identifier", "live", "loading", "outstanding", "owner",
         "removed", "repeats", "segments", "size", "ungiven", "watched", "window",
     )  # fmt: skip
 
-    def __init__(self, identifier: bytes, capability_hash: bytes) -> None:
+    def __init__(self, identifier: bytes, capabilities: Capabilities) -> None:
         self.identifier = identifier
-        self.capability_hash = capability_hash
+        self.capabilities = capabilities
+        self.channels: set[Channel] = set()
+        """Open to it, on whatever connections."""
+        self._reduced: Knock | None = None
         self.owner: Owner | None = None
         self.segments: deque[Segment] = deque()
         self.ungiven: deque[Segment] = deque()
@@ -185,6 +198,19 @@ class Mailbox:
         self.window = 0
         """Their bytes, by whole runs and segments."""
 
+    def renew(self, capabilities: Capabilities, limits: Limits, now: float) -> None:
+        """Another capability may be in force; then channels that are open under the one before have its rate, too."""
+        if capabilities.current != self.capabilities.current:
+            for channel in self.channels:
+                channel.reduce_to(self.reduced(limits, now))
+        self.capabilities = capabilities
+
+    def reduced(self, limits: Limits, now: float) -> Knock:
+        """What all who use a former capability may send together today."""
+        if self._reduced is None or now >= self._reduced.ends:
+            self._reduced = Knock(self.identifier, now + DAY, limits)
+        return self._reduced
+
     def restore(self, segment: Segment) -> None:
         """Take in a segment that the storage holds, behind all others."""
         self.segments.append(segment)
@@ -198,11 +224,7 @@ class Mailbox:
             segment = self.segments[0]
             if not segment.durable or segment.created > until:
                 return
-            self.segments.popleft()
-            self.ungiven.popleft()
-            self.count -= segment.count - segment.done
-            self.size -= segment.size
-            yield segment
+            yield self.skip()
 
     def take(self, count: int) -> list[Segment]:
         """The owner acknowledges the next ``count`` envelopes, of which he was given at least as many.
@@ -246,6 +268,14 @@ class Mailbox:
             self.window -= segment.size
         if not segment.dead:
             self.size -= segment.size
+
+    def skip(self) -> Segment:
+        """Forget the next segment that the owner has not been given; it is durable."""
+        segment = self.ungiven.popleft()
+        self.segments.remove(segment)
+        self.count -= segment.count - segment.done
+        self.size -= segment.size
+        return segment
 
     def holds(self, envelope_id: bytes) -> bool:
         """Whether an envelope of this id waits here, kept or in flight."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from e2echat.wire.frames import ENVELOPE_ID_SIZE, SIZE, SIZE_AND_TAG
+from e2echat.wire.frames import ENVELOPE_ID_SIZE, FIRST_CHANNEL, MAX_FRAME, SIZE, SIZE_AND_TAG
 
 _ID_END = SIZE_AND_TAG.size + ENVELOPE_ID_SIZE
 
@@ -37,6 +37,20 @@ def ids(data: bytes) -> bytes:
         found.append(data[position + SIZE_AND_TAG.size : position + _ID_END])
         position += SIZE.size + unpack(data, position)[0]
     return found[0] if len(found) == 1 else b"".join(found)
+
+
+def is_whole(data: bytes, ids: bytes | bytearray) -> bool:
+    """Whether ``data`` is channels' frames with these envelope ids, one behind the other, and nothing else."""
+    position = 0
+    for start in range(0, len(ids), ENVELOPE_ID_SIZE):
+        if len(data) - position <= _ID_END:
+            return False
+        size, tag = SIZE_AND_TAG.unpack_from(data, position)
+        envelope_id = data[position + SIZE_AND_TAG.size : position + _ID_END]
+        if size > MAX_FRAME or tag < FIRST_CHANNEL or envelope_id != ids[start : start + ENVELOPE_ID_SIZE]:
+            return False
+        position += SIZE.size + size
+    return position == len(data)
 
 
 def behind(data: bytes, count: int) -> bytes:

@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 
-from e2echat.errors import StorageError
+from e2echat.errors import DamagedStorageError, StorageError
 from e2echat.relay.accounts import Accounts
 from e2echat.relay.counters import Counters
 from e2echat.relay.mailboxes.base import Mailboxes
@@ -33,31 +33,64 @@ from e2echat.relay.work import (
 )
 
 _log = logging.getLogger(__name__)
+_ATTEMPTS = 8
+"""At a batch: with each, one change that met damage is left out."""
 
 
 def carry_out(work: Sequence[Work], mailboxes: Mailboxes, accounts: Accounts) -> None:
-    """Do a batch: all changes or none of them, durable on return. Reads fail alone."""
+    """Do a batch: all changes or none of them, durable on return. Reads, and what meets damage, fail alone."""
     changes = [item for item in work if not isinstance(item.request, ReadSegments)]
+    for _ in range(_ATTEMPTS):
+        _change(changes, mailboxes, accounts)
+        failed = any(item.failed for item in changes)
+        changes = [item for item in changes if not item.failed]
+        if not failed or not changes:
+            break
+    else:
+        _fail(changes)
+    for item in work:
+        if isinstance(item.request, ReadSegments):
+            _read(item, item.request, mailboxes)
+
+
+def _change(changes: Sequence[Work], mailboxes: Mailboxes, accounts: Accounts) -> None:
+    """Do all changes or none of them. One that met damage is the only one to fail: without it the others may succeed."""
+    item: Work | None = None
     try:
         for item in changes:
             item.result = _carry_out(item.request, mailboxes, accounts)
+        item = None
         if changes:
             mailboxes.commit()
     except StorageError as error:
-        _log.error("storage: nothing of a batch of %d was kept: %s", len(changes), error)
-        for item in changes:
-            item.failed, item.result = True, None
+        failed = [item] if item and isinstance(error, DamagedStorageError) else changes
+        _log.error("storage: nothing of a batch of %d was kept: %s", len(failed), error)
+        _fail(failed)
         try:
             mailboxes.rollback()
         except StorageError as second:
             _log.error("storage: %s", second)
-    for item in work:
-        if isinstance(item.request, ReadSegments):
+
+
+def _fail(changes: Sequence[Work]) -> None:
+    for item in changes:
+        item.failed, item.result = True, None
+
+
+def _read(item: Work, request: ReadSegments, mailboxes: Mailboxes) -> None:
+    bodies: list[bytes | None] = []
+    try:
+        for number in request.numbers:
             try:
-                item.result = [mailboxes.read(number) for number in item.request.numbers]
-            except StorageError as error:
+                bodies.append(mailboxes.read(number))
+            except DamagedStorageError as error:
                 _log.error("storage: %s", error)
-                item.failed = True
+                bodies.append(None)
+    except StorageError as error:
+        _log.error("storage: %s", error)
+        item.failed = True
+    else:
+        item.result = bodies
 
 
 def _carry_out(request: Request, mailboxes: Mailboxes, accounts: Accounts) -> Result:

@@ -60,6 +60,7 @@ class Switchboard:
             randomness,
             registration=registration,
             most_one_time=limits.one_time_prekeys,
+            former_life=limits.former_life,
         )
         self.counters = Counters()
         self._delivery = Delivery(limits, today, self.counters)
@@ -90,7 +91,7 @@ class Switchboard:
         for token in tokens:
             self._directory.tokens.put(token)
         known = [self._directory.restore(*account).account for account in accounts]
-        self._delivery.restore(((account.mailbox, account.capability_hash) for account in known), segments)
+        self._delivery.restore(((account.mailbox, account.capabilities) for account in known), segments)
 
     def opened(self, certificate_hash: bytes, now: float) -> Connection:
         """A connection has come about: greet it. ``certificate_hash`` is 32 bytes, zeros without TLS."""
@@ -198,6 +199,8 @@ class Switchboard:
         """A connection is no more."""
         connection.close()
         self._connections.pop(connection.number, None)
+        for channel in connection.channels.values():
+            channel.mailbox.channels.discard(channel)
         mailbox = connection.mailbox
         if mailbox is not None and mailbox.owner is connection:
             self._delivery.leave(mailbox)

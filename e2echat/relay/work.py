@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from e2echat.relay.capabilities import Capabilities
+
 
 @dataclass(frozen=True, slots=True)
 class Account:
@@ -14,7 +16,7 @@ class Account:
     identity: bytes
     device: bytes
     claim: bytes
-    capability_hash: bytes
+    capabilities: Capabilities
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,8 +125,8 @@ class TakePrekey:
 
 ForDirectory: TypeAlias = SaveAccount | RemoveAccount | SavePrekeys | TakePrekey | SaveToken | SaveClock
 Request: TypeAlias = AppendSegment | MarkSegment | DropSegment | ReadSegments | GiveBack | ForDirectory
-Result: TypeAlias = "list[bytes] | bytes | bool | None"
-"""Bodies for ``ReadSegments``, the record or None for ``TakePrekey``, whether there is more for ``GiveBack``, else None."""
+Result: TypeAlias = "list[bytes | None] | bytes | bool | None"
+"""Bodies for ``ReadSegments``, with None for what is damaged, the record or None for ``TakePrekey``, whether there is more for ``GiveBack``, else None."""
 
 
 @dataclass(slots=True)

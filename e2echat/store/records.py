@@ -23,6 +23,8 @@ from e2echat.store.table import Table
 _UNSETTLED = "outgoing = 1 AND state IN ('queued', 'stored')"
 _UNSEALED = f"{_UNSETTLED} AND NOT EXISTS (SELECT 1 FROM outbox WHERE message = messages.id)"  # noqa: S608 - a constant
 
+HEARD = "contact NOT IN (SELECT id FROM contacts WHERE standing = 'blocked')"
+
 
 class Records:
     """Typed access to one open database."""
@@ -77,6 +79,11 @@ class Records:
     def add_contact(self, row: ContactRow) -> ContactRow:
         """Insert; the row with its id."""
         return replace(row, id=self.contacts.save(row))
+
+    def move_contacts(self, relay_key: bytes, address: str) -> int:
+        """The contacts at that relay are reached at ``address``; how many they are."""
+        self.contacts.update("address = ? WHERE relay_key = ?", address, relay_key)
+        return self.contacts.count("WHERE relay_key = ?", relay_key)
 
     # --- sessions --------------------------------------------------------------------------------------------
 
@@ -195,12 +202,14 @@ class Records:
 
     def unshown(self) -> list[MessageRow]:
         """Incoming texts that no face has shown, in the order of arrival."""
-        return self.messages.select("WHERE outgoing = 0 AND shown = 0 AND kind = 'text' ORDER BY id")
+        return self.messages.select(
+            f"WHERE outgoing = 0 AND shown = 0 AND kind = 'text' AND {HEARD} ORDER BY id"
+        )
 
     def unread_count(self, contact: int) -> int:
         """How many of those a contact has."""
         return self.messages.count(
-            "WHERE contact = ? AND outgoing = 0 AND shown = 0 AND kind = 'text'", contact
+            f"WHERE contact = ? AND outgoing = 0 AND shown = 0 AND kind = 'text' AND {HEARD}", contact
         )
 
     def last_message(self, contact: int) -> MessageRow | None:
@@ -243,10 +252,6 @@ class Records:
         """What waits in a stream under that number."""
         return self.held.one("WHERE contact = ? AND device_hash = ? AND seq = ?", contact, device_hash, seq)
 
-    def count_held(self, contact: int, device_hash: bytes) -> int:
-        """How much waits in a stream."""
-        return self.held.count("WHERE contact = ? AND device_hash = ?", contact, device_hash)
-
     def drop_held(self, row: HeldRow) -> None:
         """It waits no longer."""
         self.held.delete(
@@ -275,14 +280,8 @@ class Records:
 
     def contacts_due(self, now: int) -> list[int]:
         """Contacts for whom an envelope is due."""
-        return [
-            row[0]
-            for row in self._database.execute("SELECT DISTINCT contact FROM outbox WHERE due_at <= ?", (now,))
-        ]
-
-    def contacts_owed_receipts(self, now: int) -> list[ContactRow]:
-        """Contacts to whom a receipt is due."""
-        return self.contacts.select("WHERE receipt_due <= ?", now)
+        query = f"SELECT DISTINCT contact FROM outbox WHERE due_at <= ? AND {HEARD}"  # noqa: S608 - a constant
+        return [row[0] for row in self._database.execute(query, (now,))]
 
     def note_attempt(self, row: OutboxRow, due_at: int) -> None:
         """An envelope is about to be sent once more."""
@@ -327,9 +326,10 @@ class Records:
     # --- time ------------------------------------------------------------------------------------------------
 
     def next_envelope_at(self) -> int | None:
-        """When the next envelope is due (unix ms) that no changed key holds back."""
+        """When the next envelope is due (unix ms) that no changed key or block holds back."""
         return self._first(
-            "SELECT min(due_at) FROM outbox JOIN contacts ON contacts.id = contact WHERE changed_device IS NULL"
+            "SELECT min(due_at) FROM outbox JOIN contacts ON contacts.id = contact "
+            "WHERE changed_device IS NULL AND standing != 'blocked'"
         )
 
     def next_receipt_at(self) -> int | None:
@@ -338,7 +338,7 @@ class Records:
 
     def first_held_at(self) -> int | None:
         """When the longest-waiting payload was put aside."""
-        return self._first("SELECT min(held_at) FROM held")
+        return self._first(f"SELECT min(held_at) FROM held WHERE {HEARD}")  # noqa: S608 - a constant
 
     def _first(self, sql: str) -> int | None:
         value: int | None = self._database.execute(sql)[0][0]

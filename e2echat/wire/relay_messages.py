@@ -18,8 +18,10 @@ PROTOCOL_VERSION = 1
 ONE_TIME_BATCH = 30
 """One-time prekeys in one ``Publish``: what fits into a frame."""
 
-Record: TypeAlias = Annotated[bytes, Octets(64, 2048)]
-MaybeRecord: TypeAlias = Annotated[bytes | None, Maybe(Octets(64, 2048))]
+RECORD = Octets(64, 2048)
+"""A signed record of any kind."""
+Record: TypeAlias = Annotated[bytes, RECORD]
+MaybeRecord: TypeAlias = Annotated[bytes | None, Maybe(RECORD)]
 Key: TypeAlias = Annotated[bytes, Octets(32)]
 MailboxId: TypeAlias = Annotated[bytes, Octets(16)]
 Name: TypeAlias = Annotated[str, Text(MAX_NAME)]
@@ -100,7 +102,7 @@ class Publish(Message):
     KIND: ClassVar[str] = "publish"
     request: Number
     signed: MaybeRecord
-    one_time: Annotated[list[bytes], Many(Octets(64, 2048), ONE_TIME_BATCH)]
+    one_time: Annotated[list[bytes], Many(RECORD, ONE_TIME_BATCH)]
 
 
 @dataclass(frozen=True, slots=True)

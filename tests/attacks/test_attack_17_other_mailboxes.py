@@ -1,6 +1,7 @@
 """Reading, acknowledging, changing somebody else's mailbox: refused, with the answer for an unknown one."""
 
 import hmac
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -68,6 +69,7 @@ def test_the_owner_can_change_it(world: "World", relay_world: "ModuleType") -> N
     changed = messages.Claim(1, claim.identity, claim.device, claim.claim, H("capability", fresh))
     world.connect().ask(changed, messages.Done)
     world.connect().open(bob, capability=fresh)
+    world.later(world.limits.former_life)
     old = messages.Open(1, world.mailboxes["bob"], bob.capability, False)
     assert world.connect().refused(old) == Refusal.NO_SUCH_CAPABILITY
 
@@ -83,22 +85,24 @@ def test_a_knock_token_is_good_for_its_mailbox_alone(world: "World", *, known: b
     sender.ask(messages.Open(1, world.mailboxes["eve"], knock, False), messages.Opened)
 
 
-@pytest.mark.parametrize("known", [True, False])
+@pytest.mark.parametrize(("known", "renewals"), [(True, 0), (True, 2), (False, 0)])
 def test_a_wrong_capability_costs_the_same_work_for_any_mailbox(
-    world: "World", monkeypatch: pytest.MonkeyPatch, *, known: bool
+    world: "World", monkeypatch: pytest.MonkeyPatch, *, known: bool, renewals: int
 ) -> None:
-    world.account("bob")
+    bob = world.account("bob")
+    for number in range(1, renewals + 1):
+        world.connect().ask(replace(bob, capability=bytes([number]) * 32).claim(), messages.Done)
     compared: list[int] = []
 
     def compare(one: bytes, other: bytes) -> bool:
         compared.append(len(one) + len(other))
         return hmac.compare_digest(one, other)
 
-    monkeypatch.setattr("e2echat.relay.control.compare_digest", compare)
+    monkeypatch.setattr("e2echat.relay.capabilities.compare_digest", compare)
     mailbox = world.mailboxes["bob"] if known else bytes(16)
     request = messages.Open(1, mailbox, bytes(32), False)
     assert world.connect().refused(request) == Refusal.NO_SUCH_CAPABILITY
-    assert compared == [64]
+    assert compared == [64] * 5
 
 
 @pytest.mark.parametrize("name", ["bob", "nobody"])

@@ -9,7 +9,8 @@ import pytest
 
 from e2echat.client import runtime
 from e2echat.client.account import Account
-from e2echat.client.link import Link, Pace
+from e2echat.client.link import Link
+from e2echat.client.waiting import Pace
 from e2echat.relay.server import Relay
 
 PATIENCE = 30.0

@@ -1,10 +1,12 @@
 import contextlib
 import datetime as dt
 import hashlib
+import inspect
 import queue
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,12 +17,15 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from e2echat.client import connection, link
+from e2echat.client import channels, connection, dialing, link, waiting
 from e2echat.client.connection import is_loopback
-from e2echat.client.link import Link, Pace
+from e2echat.client.link import Link
+from e2echat.client.socks import Proxy
+from e2echat.client.waiting import Pace, Ready
 from e2echat.errors import E2EChatError, MalformedError, RelayUnreachableError, StorageError
 from e2echat.wire.address import RelayAddress
 from e2echat.wire.frames import Tag, frame
+from tests.helpers.socks_server import SocksServer
 
 PATIENCE = 30
 """Seconds until a test is given up; nothing waits for them when all is well."""
@@ -239,17 +244,39 @@ def test_silence_is_asked_about_and_then_ends_the_connection(
     assert isinstance(recorder.next("down"), RelayUnreachableError)
 
 
-def test_a_machine_that_slept_asks_before_it_gives_up(
+def test_a_machine_that_slept_connects_anew_at_once(
     peer: Peer, recorder: Recorder, connect: Callable[..., Link]
 ) -> None:
     clock = Clock()
-    made = connect(clock=clock, pace=Pace())
+    made = connect(clock=clock, pace=Pace(retry_first=0))
+    accepted = peer.accept_tls()
+    recorder.next("up")
+    wait = made._waiter.wait
+
+    def sleep(interests: Any, deadline: float) -> Ready:
+        made._waiter.wait = wait  # type: ignore[method-assign]
+        clock.now = deadline + Pace().slept
+        return {}
+
+    made._waiter.wait = sleep  # type: ignore[method-assign]
+    made.send(b"")
+    assert isinstance(recorder.next("down"), RelayUnreachableError)
+    assert read_to_end(accepted) == b""  # no ping was waited for
+    peer.accept_tls()
+    recorder.next("up")
+
+
+def test_what_came_while_the_machine_slept_is_proof_of_life(
+    peer: Peer, recorder: Recorder, connect: Callable[..., Link]
+) -> None:
+    clock = Clock()
+    connect(clock=clock, pace=Pace())
     accepted = peer.accept_tls()
     recorder.next("up")
     settle(accepted)
     clock.now += 10_000
-    made.send(b"")
-    assert read_exactly(accepted, 8) == frame(Tag.PING)
+    settle(accepted)
+    assert recorder.heard.empty()
 
 
 def test_a_lost_connection_is_made_anew(peer: Peer, recorder: Recorder, connect: Callable[..., Link]) -> None:
@@ -305,7 +332,7 @@ def test_every_address_of_the_host_is_tried(
     with socket.create_server(("127.0.0.1", 0)) as closed:
         dead = closed.getsockname()
     found = [(socket.AF_INET, dead), (socket.AF_INET, peer.listening.getsockname())]
-    monkeypatch.setattr(link, "resolve", lambda *_: found)
+    monkeypatch.setattr(dialing, "resolve", lambda *_: found)
     connect()
     peer.accept_tls()
     recorder.next("up")
@@ -376,7 +403,7 @@ def test_what_a_listener_raises_ends_the_connection_and_comes_back(
     assert read_to_end(accepted) == b""
 
 
-class EagerChannel(connection.PlainChannel):
+class EagerChannel(channels.PlainChannel):
     """Stands for TLS whose last handshake bytes bring the first of the relay's along."""
 
     def __init__(self) -> None:
@@ -391,7 +418,7 @@ class EagerChannel(connection.PlainChannel):
 def test_bytes_that_come_with_the_end_of_the_handshake_are_not_lost(
     peer: Peer, recorder: Recorder, connect: Callable[..., Link], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(link, "TlsChannel", EagerChannel)
+    monkeypatch.setattr(dialing, "TlsChannel", EagerChannel)
     connect()
     peer.accept().sendall(HELLO)
     recorder.next("up")
@@ -433,7 +460,7 @@ def test_drop_without_retry_stays_down(
 def test_drop_delivers_nothing_more_of_that_connection(
     peer: Peer, recorder: Recorder, connect: Callable[..., Link], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(link, "TlsChannel", EagerChannel)
+    monkeypatch.setattr(dialing, "TlsChannel", EagerChannel)
     recorder.on_up = lambda link: link.drop(retry=False)
     made = connect()
     peer.accept().sendall(HELLO)
@@ -548,7 +575,8 @@ def test_nothing_is_taken_up_while_the_socket_is_full(peer: Peer, recorder: Reco
     made = Link(peer.address, recorder)
     made._unsent = bytearray(HELLO)
     where = (socket.AF_INET, peer.listening.getsockname())
-    stuck = connection.Connection(where, connection.PlainChannel())
+    stuck = connection.Connection(where)
+    stuck.begin(channels.PlainChannel())
     stuck._unsent += b"not taken yet"
     assert made._take_unsent(stuck) == b""
     stuck._unsent.clear()
@@ -654,3 +682,181 @@ def test_the_largest_frames_arrive_in_order(
     while len(received) < len(bodies):
         received += [body for _, body in recorder.next("frames")]
     assert received == bodies
+
+
+# --- ways that change, and a proxy ----------------------------------------------------------------------------------
+
+
+def test_a_dead_path_is_noticed_within_thirty_seconds() -> None:
+    assert Pace().ping + Pace().answer < 30
+
+
+def test_a_path_that_swallows_everything_is_left(
+    peer: Peer, recorder: Recorder, connect: Callable[..., Link]
+) -> None:
+    """Nothing is closed and nothing refused: no byte comes through any more."""
+    connect(pace=Pace(ping=0.02, answer=0.02, retry_first=0.001))
+    for _ in range(2):
+        accepted = peer.accept_tls()
+        recorder.next("up")
+        assert isinstance(recorder.next("down"), RelayUnreachableError)
+        heard = read_to_end(accepted)
+        assert heard == frame(Tag.PING) * (len(heard) // 8 or 1)
+
+
+LOOKING = Pace(look=0.001, retry_first=0.001, retry_most=0.001)
+
+
+class Sources:
+    """What the system says it would send from; a test changes it."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, now: str | None) -> None:
+        self.now = now
+        self.asked = threading.Semaphore(0)
+        for module in (connection, dialing):
+            monkeypatch.setattr(module, "source_towards", self.towards)
+
+    def towards(self, _: object) -> str | None:
+        self.asked.release()
+        return self.now
+
+    def become(self, now: str | None) -> None:
+        """Change it, and return once it was looked at twice."""
+        self.now = now
+        while self.asked.acquire(blocking=False):
+            pass
+        for _ in range(2):
+            assert self.asked.acquire(timeout=PATIENCE)
+
+
+def test_another_network_is_noticed_and_its_loss_waited_out(
+    peer: Peer, recorder: Recorder, connect: Callable[..., Link], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sources = Sources(monkeypatch, "192.0.2.1")
+    connect(pace=LOOKING)
+    accepted = peer.accept_tls()
+    recorder.next("up")
+    sources.become(None)
+    sources.become("192.0.2.1")
+    settle(accepted)
+    assert recorder.heard.empty()
+    sources.become("198.51.100.1")
+    assert isinstance(recorder.next("down"), RelayUnreachableError)
+    peer.accept_tls()
+    recorder.next("up")
+
+
+@pytest.mark.parametrize("before", [None, "192.0.2.1"])
+def test_a_network_that_comes_ends_the_wait_for_the_next_attempt(
+    recorder: Recorder, connect: Callable[..., Link], monkeypatch: pytest.MonkeyPatch, before: str | None
+) -> None:
+    sources = Sources(monkeypatch, before)
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    connect(address=RelayAddress(bytes(32), "127.0.0.1", port), pace=Pace(look=0.001, retry_first=1000))
+    recorder.next("down")
+    sources.become(before)
+    assert recorder.heard.empty()
+    sources.become("198.51.100.1")
+    recorder.next("down")
+
+
+def test_what_we_send_from_is_asked_of_the_system_alone() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        address = listening.getsockname()
+        assert connection.source_towards((socket.AF_INET, address)) == "127.0.0.1"
+        listening.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            listening.accept()
+    assert connection.source_towards((socket.AF_INET, ("255.255.255.255", 1))) is None
+
+
+@pytest.fixture
+def socks(peer: Peer) -> Iterator[SocksServer]:
+    server = SocksServer({"relay.invalid": ("127.0.0.1", peer.address.port)})
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def no_resolver(monkeypatch: pytest.MonkeyPatch) -> None:
+    def look_up(*_: Any, **__: Any) -> None:
+        raise AssertionError("a name was looked up")
+
+    monkeypatch.setattr(dialing, "resolve", look_up)
+
+
+@pytest.mark.usefixtures("no_resolver")
+@pytest.mark.parametrize("method", [0, 2])
+def test_through_a_proxy_that_looks_the_relay_up(
+    peer: Peer,
+    recorder: Recorder,
+    connect: Callable[..., Link],
+    certificate: tuple[Path, bytes],
+    socks: SocksServer,
+    method: int,
+) -> None:
+    socks.method = method
+    address = RelayAddress(bytes(32), "relay.invalid", 7)
+    made = connect(address=address, proxy=Proxy.parse(str(socks)))
+    accepted = peer.accept_tls()
+    assert recorder.next("up") == certificate[1]
+    accepted.sendall(HELLO)
+    assert recorder.next("frames") == [(Tag.CONTROL, b"hello")]
+    made.send(HELLO)
+    assert read_exactly(accepted, len(HELLO)) == HELLO
+    socks.cut()
+    recorder.next("down")
+    peer.accept_tls()
+    recorder.next("up")
+    first, second = socks.asked
+    assert [(asked.host, asked.port) for asked in socks.asked] == [("relay.invalid", 7)] * 2
+    assert (first.login != second.login) == (method == 2)
+
+
+def test_a_proxy_that_refuses_is_asked_again(
+    recorder: Recorder, connect: Callable[..., Link], socks: SocksServer
+) -> None:
+    socks.reply = 5
+    connect(address=RelayAddress(bytes(32), "relay.invalid", 7), proxy=Proxy.parse(str(socks)))
+    for _ in range(2):
+        assert isinstance(recorder.next("down"), RelayUnreachableError)
+
+
+def test_without_its_proxy_nothing_is_reached(
+    peer: Peer, recorder: Recorder, connect: Callable[..., Link]
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        proxy = Proxy("127.0.0.1", closed.getsockname()[1])
+    connect(proxy=proxy)
+    for _ in range(2):
+        assert isinstance(recorder.next("down"), RelayUnreachableError)
+    peer.listening.setblocking(False)
+    with pytest.raises(BlockingIOError):
+        peer.accept()
+
+
+def test_a_plain_relay_behind_a_proxy_is_refused_though_the_proxy_is_on_this_machine(
+    peer: Peer, recorder: Recorder, connect: Callable[..., Link], socks: SocksServer
+) -> None:
+    connect(proxy=Proxy.parse(str(socks)))
+    for _ in range(2):
+        peer.accept().sendall(HELLO)
+        assert isinstance(recorder.next("down"), MalformedError)
+
+
+def test_close_while_the_proxy_is_silent(recorder: Recorder, connect: Callable[..., Link]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        made = connect(proxy=Proxy("127.0.0.1", listening.getsockname()[1]))
+        accepted, _ = listening.accept()
+        made.close()
+        made._thread.join(PATIENCE)
+        assert not made._thread.is_alive()
+        accepted.close()
+    assert recorder.heard.empty()
+
+
+def test_time_asleep_counts() -> None:
+    """Linux's monotonic clock leaves it out, by which a connection would seem young after a night."""
+    assert getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC) == waiting._CLOCK
+    assert inspect.signature(Link).parameters["clock"].default is waiting.clock

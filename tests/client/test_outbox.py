@@ -105,8 +105,12 @@ def test_while_a_changed_key_waits_nothing_is_sealed_and_nothing_submitted(world
 
 def test_nothing_is_sealed_for_whom_we_blocked(world: World) -> None:
     alice, bob = world.introduce()
-    alice.records.contacts.update("standing = 'blocked'")
-    alice.send("bob", "kept")
+
+    def write_and_block() -> None:
+        alice.engine.add_text(alice.contact("bob"), "kept")
+        alice.records.contacts.update("standing = 'blocked'")
+
+    alice.step(write_and_block)
     bob.send("alice", "unheard")
     world.pass_time(5)
     assert alice.records.outbox_of(alice.contact("bob").id, 1 << 62, 9) == []

@@ -30,7 +30,7 @@ def _own(records: Records, account: SigningKey, randomness: SystemRandomness) ->
 
 def test_it_is_read_back(records: Records, own: Own, account: SigningKey) -> None:
     again = Own.load(records, account)
-    assert (again.name, again.address, again.capability) == ("alice", ADDRESS, own.capability)
+    assert (again.name, again.address) == ("alice", ADDRESS)
     assert again.device.device == own.device.device
     assert again.claim.raw == own.claim.raw
     assert again.device.device.epoch == NOW // 1000
@@ -57,9 +57,8 @@ def test_there_is_no_route_before_the_first_sign_in(records: Records, own: Own) 
     records.set_own("mailbox", bytes(16))
     route = own.route(records)
     assert route is not None
-    assert (route.address, route.mailbox, route.capability) == (str(ADDRESS), bytes(16), own.capability)
-
-
-def test_secrets_are_not_in_repr(own: Own) -> None:
-    assert own.capability.hex() not in repr(own)
-    assert repr(own.capability) not in repr(own)
+    assert (route.address, route.mailbox, route.capability) == (
+        str(ADDRESS),
+        bytes(16),
+        records.own("capability"),
+    )

@@ -18,6 +18,7 @@ from e2echat.client.events import (
     Message,
     MessageArrived,
     MessageState,
+    Moved,
     Safety,
     Status,
 )
@@ -79,6 +80,9 @@ class World:
     events: deque[Event] = field(default_factory=deque)
     failures: dict[str, Exception] = field(default_factory=dict)
     closed: int = 0
+    proxy: str | None = None
+    told: int = 0
+    """Contacts whom a move concerns."""
     changed: threading.Condition = field(default_factory=threading.Condition)
 
     def message(self, text: str, peer: str = "bob", **changes: Any) -> Message:
@@ -125,8 +129,11 @@ class World:
 
         class Bound(FakeAccount):
             @classmethod
-            def create(cls, home: Path, name: str, relay: str, passphrase: str | None) -> "FakeAccount":
+            def create(
+                cls, home: Path, name: str, relay: str, passphrase: str | None, *, proxy: str | None = None
+            ) -> "FakeAccount":
                 world.may_fail("create")
+                world.proxy = proxy
                 if not name.isalnum():
                     raise InvalidNameError
                 world.name, world.passphrase, world.exists = name, passphrase, True
@@ -134,9 +141,15 @@ class World:
 
             @classmethod
             def open(
-                cls, home: Path, passphrase: Callable[[], str], *, connect: bool = True
+                cls,
+                home: Path,
+                passphrase: Callable[[], str],
+                *,
+                connect: bool = True,
+                proxy: str | None = None,
             ) -> "FakeAccount":
                 world.may_fail("open")
+                world.proxy = proxy or world.proxy
                 if not world.exists:
                     raise NoProfileError
                 if world.passphrase is not None and passphrase() != world.passphrase:
@@ -224,6 +237,10 @@ class FakeAccount:
         contact = self._known(peer)
         self._world.people[peer] = replace(contact, standing="contact", key_changed=False)
 
+    def block(self, peer: str) -> None:
+        contact = self._known(peer)
+        self._world.people[peer] = replace(contact, standing="blocked")
+
     def history(self, peer: str, *, search: str | None = None, limit: int | None = None) -> list[Message]:
         if peer not in self._world.people:
             raise NoSuchPeerError
@@ -251,7 +268,16 @@ class FakeAccount:
             one_time_prekeys=100 if self._world.up else None,
             home=str(self._home),
             passphrase=self._world.passphrase is not None,
+            proxy=self._world.proxy,
         )
+
+    def move(self, relay: str, *, timeout: float = 30) -> Moved:
+        self._world.may_fail("move")
+        return Moved(relay, own=relay == RELAY, contacts=self._world.told)
+
+    def go_through(self, proxy: str) -> None:
+        self._world.may_fail("proxy")
+        self._world.proxy = None if proxy == "none" else proxy
 
     def _known(self, peer: str) -> Contact:
         if peer in self._world.people:

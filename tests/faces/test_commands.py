@@ -205,6 +205,7 @@ class TestReceive:
                 "received_at": "2026-03-01T12:34:56.789Z",
                 "text": text,
                 "verified": False,
+                "new_key": False,
             }
         ]
 
@@ -380,6 +381,13 @@ class TestKeys:
         assert world.people["eve"].standing == "contact"
         assert cli("accept", "nobody").code == 7
 
+    def test_block(self, cli: "CommandLine", world: "World", person: Callable[..., Any]) -> None:
+        world.people["eve"] = person("eve")
+        result = cli("block", "eve", "--json")
+        assert (result.code, objects(result.out)) == (0, [{"type": "blocked", "peer": "eve"}])
+        assert world.people["eve"].standing == "blocked"
+        assert cli("block", "nobody").code == 7
+
 
 class TestPeople:
     def test_contacts(self, cli: "CommandLine", world: "World", person: Callable[..., Any]) -> None:
@@ -427,6 +435,42 @@ class TestPeople:
         assert cli("history", "bob", "--limit", "0").code == 2
         assert cli("history", "bob", "--search", "\udc80").code == 2
         assert cli("history", "nobody").code == 7
+
+    def test_move(self, cli: "CommandLine", world: "World") -> None:
+        world.told = 3
+        result = cli("move", RELAY)
+        assert RELAY in result.out
+        assert "3" in result.err
+        elsewhere = RELAY.replace("7443", "7444")
+        (moved,) = objects(cli("move", elsewhere, "--json").out)
+        assert moved == {"type": "moved", "address": elsewhere, "own": False, "contacts": 3}
+
+    def test_move_to_another_relay_ends_with_4(self, cli: "CommandLine", world: "World") -> None:
+        world.failures["move"] = WrongRelayError("another PIN")
+        assert cli("move", RELAY).code == 4
+
+    def test_proxy(self, cli: "CommandLine", world: "World") -> None:
+        assert "socks5h://localhost:9050" in cli("proxy", "socks5h://localhost:9050").out
+        assert "socks5h://localhost:9050" in cli("status").out
+        assert objects(cli("proxy", "none", "--json").out) == [{"type": "proxy", "proxy": None}]
+
+    def test_the_environments_proxy_is_used_by_every_command(
+        self, cli: "CommandLine", world: "World", monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("E2ECHAT_PROXY", "socks5h://localhost:9050")
+        (now,) = objects(cli("status", "--json").out)
+        assert now["proxy"] == "socks5h://localhost:9050"
+
+    @pytest.mark.parametrize("way", ["option", "environment"])
+    def test_init_through_a_proxy(
+        self, cli: "CommandLine", world: "World", monkeypatch: pytest.MonkeyPatch, way: str
+    ) -> None:
+        world.exists = False
+        chosen = ("--proxy", "socks5h://localhost:9050") if way == "option" else ()
+        other = "socks5h://localhost:1080" if way == "option" else "socks5h://localhost:9050"
+        monkeypatch.setenv("E2ECHAT_PROXY", other)
+        assert cli("init", "alice", "--relay", RELAY, "--no-passphrase", *chosen).code == 0
+        assert world.proxy == "socks5h://localhost:9050"
 
     def test_status(self, cli: "CommandLine", world: "World") -> None:
         assert "connected" in cli("status").out

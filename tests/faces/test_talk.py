@@ -146,6 +146,12 @@ class TestPlainly:
         talk("/accept")
         assert [contact.standing for contact in world.people.values()] == ["contact"]
 
+    def test_blocks_and_leaves(self, talk: Callable[..., Any], world: "World") -> None:
+        result = talk("/block", "never")
+        assert result.code == 0
+        assert [contact.standing for contact in world.people.values()] == ["blocked"]
+        assert world.sent() == []
+
     def test_a_text_that_cannot_be_sent_is_given_back(self, talk: Callable[..., Any], world: "World") -> None:
         world.failures["send"] = StorageError("the disk is full")
         result = talk("precious words", "/status")

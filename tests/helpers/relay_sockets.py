@@ -4,12 +4,12 @@ import hashlib
 import socket
 import ssl
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Protocol, Self, TypeVar
 
 from e2echat.crypto.relay_records import NO_CERTIFICATE, HelloRecord
-from e2echat.relay.server import Relay
 from e2echat.wire import frames
 from e2echat.wire import relay_messages as messages
+from e2echat.wire.address import RelayAddress
 from e2echat.wire.schema import Message
 
 PATIENCE = 20.0
@@ -23,10 +23,18 @@ def client_context() -> ssl.SSLContext:
     return context
 
 
+class Addressed(Protocol):
+    """A relay, wherever it runs."""
+
+    @property
+    def address(self) -> RelayAddress:
+        """Where it is, and its key."""
+
+
 class SocketClient:
     """A connection that has read the relay's hello."""
 
-    def __init__(self, relay: Relay, context: ssl.SSLContext | None = None) -> None:
+    def __init__(self, relay: Addressed, context: ssl.SSLContext | None = None) -> None:
         address = relay.address
         plain = socket.create_connection((address.host, address.port), timeout=PATIENCE)
         self.certificate_hash = NO_CERTIFICATE

@@ -1,15 +1,15 @@
-"""``init`` and ``status``: the account itself."""
+"""``init``, ``status``, ``move`` and ``proxy``: the account itself, and how its relay is reached."""
 
 from typing import TYPE_CHECKING
 
 import click
 
 from e2echat.errors import E2EChatError
-from e2echat.faces.cli.options import common, words
+from e2echat.faces.cli.options import common, timeout_option, words
 from e2echat.faces.cli.passphrase import new_passphrase
 from e2echat.faces.cli.session import Session
 from e2echat.faces.output import Style
-from e2echat.faces.wording import status_lines, status_record
+from e2echat.faces.wording import proxy_words, status_lines, status_record
 
 if TYPE_CHECKING:
     from e2echat.client.account import Account
@@ -32,24 +32,32 @@ CONNECT_TIMEOUT = 5.0
     is_flag=True,
     help="Encrypt the profile with a key that lies beside it: whoever can read the files can read everything.",
 )
+@click.option(
+    "--proxy",
+    callback=words,
+    metavar="PROXY",
+    help="Reach every relay through it, always: socks5h://HOST:PORT.",
+)
 @common()
 @click.pass_obj
-def init(session: Session, name: str, relay: str, no_passphrase: bool) -> None:  # noqa: FBT001 - click passes by name
+def init(session: Session, name: str, relay: str, no_passphrase: bool, proxy: str | None) -> None:  # noqa: FBT001 - click passes by name
     """Make an account, claim NAME at the relay, and print the fingerprint.
 
     A passphrase is asked for twice, or read from the file that E2ECHAT_PASSPHRASE_FILE names.
     """
     passphrase = None if no_passphrase else new_passphrase(session.stdin, session.out)
-    create(session, name, relay, passphrase).close()
+    create(session, name, relay, passphrase, proxy).close()
 
 
-def create(session: Session, name: str, relay: str, passphrase: str | None) -> "Account":
+def create(
+    session: Session, name: str, relay: str, passphrase: str | None, proxy: str | None = None
+) -> "Account":
     """Make the account and show it.
 
     Returns:
         The account, open; to be closed.
     """
-    account = session.create_account(name, relay, passphrase)
+    account = session.create_account(name, relay, passphrase, proxy)
     out = session.out
     values = {
         "type": "account",
@@ -90,3 +98,50 @@ def status(session: Session) -> None:
                 session.out.line((Style.FAINT, f"{what:<17}"), how)
         if problem:
             raise problem
+
+
+@click.command(short_help="Say where a relay has moved to.")
+@click.argument("address", callback=words)
+@timeout_option(30.0, "Seconds to wait for the relay there.")
+@common()
+@click.pass_obj
+def move(session: Session, address: str, timeout: float) -> None:
+    """Say that a relay is reached at ADDRESS from now on: one's own, or that of contacts.
+
+    ADDRESS has the PIN that the relay always had, and the relay proves it there; else nothing changes.
+    """
+    with session.open_account() as account:
+        moved = account.move(address, timeout=timeout)
+        values = {
+            "type": "moved",
+            "address": moved.address,
+            "own": moved.own,
+            "contacts": moved.contacts,
+        }
+        if moved.own:
+            session.out.result(values, "Your relay is at ", (Style.STRONG, moved.address), " now.")
+            if moved.contacts:
+                session.out.note(f"Contacts at other relays who are told: {moved.contacts}.")
+        else:
+            session.out.result(
+                values,
+                (Style.STRONG, moved.address),
+                f" is where contacts are reached now: {moved.contacts}.",
+            )
+
+
+@click.command(short_help="Choose the proxy through which relays are reached.")
+@click.argument("proxy", callback=words)
+@common()
+@click.pass_obj
+def proxy(session: Session, proxy: str) -> None:
+    """Reach every relay through PROXY from now on, socks5h://HOST:PORT; or directly, if it is "none".
+
+    The proxy looks up the relay's name, too. Nothing leaves this machine on another way.
+    """
+    with session.open_account(connect=False) as account:
+        account.go_through(proxy)
+        chosen = account.status().proxy
+        session.out.result(
+            {"type": "proxy", "proxy": chosen}, "Relays are reached ", proxy_words(chosen), "."
+        )

@@ -21,8 +21,11 @@ COMMANDS = {
     "contacts": ("people", "List the people this profile knows."),
     "fingerprint": ("keys", "Show one's own fingerprint, or the number to compare with somebody."),
     "verify": ("keys", "Compare the number with what the other person sees."),
-    "accept": ("keys", "Accept a stranger as a contact, or a contact's new key."),
+    "accept": ("keys", "Accept a stranger, a contact's new key, or whom one has blocked."),
+    "block": ("keys", "Have no more to do with somebody."),
     "status": ("account", "Show the account, the relay, and what is queued."),
+    "move": ("account", "Say where a relay has moved to."),
+    "proxy": ("account", "Choose the proxy through which relays are reached."),
     "relay": ("relay", "Run a relay."),
     "audit": ("audit", "Check what a relay saw, by its record."),
 }

@@ -1,4 +1,4 @@
-"""``fingerprint``, ``verify`` and ``accept``: whose key is whose."""
+"""``fingerprint``, ``verify``, ``accept`` and ``block``: whose key is whose, and with whom to have to do."""
 
 import io
 
@@ -63,16 +63,31 @@ def verify(session: Session, peer: str, number: tuple[str, ...]) -> None:
         out.result({"type": "verified", "peer": name, "verified": True}, (Style.GOOD, name), " is verified.")
 
 
-@click.command(short_help="Accept a stranger as a contact, or a contact's new key.")
+@click.command(short_help="Accept a stranger, a contact's new key, or whom one has blocked.")
 @peer_argument
 @common()
 @click.pass_obj
 def accept(session: Session, peer: str) -> None:
-    """Accept PEER: a stranger as a contact, or a contact's new key; what was held is sent."""
+    """Accept PEER: a stranger as a contact, a contact's new key, or somebody blocked; what was held is sent."""
     with session.open_account() as account:
         account.accept(peer)
         session.out.result({"type": "accepted", "peer": peer}, (Style.STRONG, peer), " is accepted.")
         session.out.note(f"To know that it is really {peer}, compare the number: e2echat verify {peer}")
+
+
+@click.command(short_help="Have no more to do with somebody.")
+@peer_argument
+@common()
+@click.pass_obj
+def block(session: Session, peer: str) -> None:
+    """Block PEER: nothing of theirs is shown or answered, and they lose their way to deliver here.
+
+    They are not told. Undo it with accept: then what they have kept for you arrives.
+    """
+    with session.open_account() as account:
+        account.block(peer)
+        session.out.result({"type": "blocked", "peer": peer}, (Style.STRONG, peer), " is blocked.")
+        session.out.note(f"To undo it: e2echat accept {peer}")
 
 
 def _asked_number(session: Session, own_name: str, safety: Safety) -> str:

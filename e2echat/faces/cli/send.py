@@ -44,12 +44,12 @@ def send(session: Session, peer: str, text: str | None, wanted: str, timeout: fl
         deadline = time.monotonic() + timeout
         try:
             message_id = account.send(peer, text, timeout=timeout)
+            goal = MessageState(wanted)
+            state = account.wait(message_id, goal, max(0.0, deadline - time.monotonic()))
         except KeyChangedError as error:
             if error.message_id is not None and session.out.json:
                 session.out.record({"type": "sent", "id": error.message_id, "to": peer, "state": "queued"})
             raise
-        goal = MessageState(wanted)
-        state = account.wait(message_id, goal, max(0.0, deadline - time.monotonic()))
         values = {"type": "sent", "id": message_id, "to": peer, "state": state.value}
         if reached(state, goal):
             session.out.result(values, f"{state.value}: {MEANINGS[state]}")

@@ -1,5 +1,6 @@
 """What every command works with: where the profile is, the ways in and out, and the account."""
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,8 @@ from e2echat.faces.output import Output
 if TYPE_CHECKING:
     # At run time it brings all of the cryptography with it, which `--help` does not wait for.
     from e2echat.client.account import Account
+
+PROXY_VARIABLE = "E2ECHAT_PROXY"
 
 
 def load_account_class() -> "type[Account]":
@@ -46,16 +49,22 @@ class Session:
             NoProfileError, WrongPassphraseError, ProfileBusyError, StorageError: see ``Account.open``.
         """
         return self.account_class().open(
-            self.home, lambda: known_passphrase(self.stdin, self.out), connect=connect
+            self.home,
+            lambda: known_passphrase(self.stdin, self.out),
+            connect=connect,
+            proxy=os.environ.get(PROXY_VARIABLE) or None,
         )
 
-    def create_account(self, name: str, relay: str, passphrase: str | None) -> "Account":
+    def create_account(
+        self, name: str, relay: str, passphrase: str | None, proxy: str | None = None
+    ) -> "Account":
         """A new account, open and connected; a refusal leaves no profile.
 
         Raises:
             RefusedError, RelayUnreachableError, LocalError: see ``Account.create``.
         """
-        return self.account_class().create(self.home, name, relay, passphrase)
+        proxy = proxy or os.environ.get(PROXY_VARIABLE) or None
+        return self.account_class().create(self.home, name, relay, passphrase, proxy=proxy)
 
     def ask(self, question: str) -> str:
         """A line typed in answer, without spaces around it.

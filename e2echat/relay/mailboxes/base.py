@@ -11,7 +11,10 @@ from e2echat.relay.work import SegmentRow
 
 
 class Mailboxes(Protocol):
-    """Segments of envelopes by number. Every method raises ``StorageError`` when the storage fails."""
+    """Segments of envelopes by number.
+
+    Every method raises ``StorageError`` when the storage fails, and ``DamagedStorageError`` when that will not pass.
+    """
 
     def index(self) -> Iterator[SegmentRow]:
         """Everything that is held, by ascending number: read once, at the start."""

@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator
 
-from e2echat.errors import StorageError
+from e2echat.errors import DamagedStorageError
 from e2echat.relay.database import Database
 from e2echat.relay.work import SegmentRow
+from e2echat.wire.frames import ENVELOPE_ID_SIZE
 
 _ROWS = 10_000
 """Of the index in memory at a time."""
@@ -28,8 +29,10 @@ class SqliteMailboxes:
             ORDER BY number LIMIT ?
             """
         last = 0
-        while rows := self._database.rows(query, (last, _ROWS)):
+        while rows := self._database.rows(query, (last, _ROWS), (int, bytes, int, bytes, int, int)):
             for number, mailbox, created, ids, size, done in rows:
+                if len(ids) % ENVELOPE_ID_SIZE or not 0 <= done * ENVELOPE_ID_SIZE <= len(ids):
+                    raise DamagedStorageError("the relay's database is damaged: a segment makes no sense")
                 yield SegmentRow(number, mailbox, created, ids, size, done)
                 last = number
 
@@ -48,10 +51,10 @@ class SqliteMailboxes:
 
     def read(self, number: int) -> bytes:
         """See ``Mailboxes``."""
-        for (body,) in self._database.rows("SELECT body FROM segment WHERE number = ?", (number,)):
-            if isinstance(body, bytes):
-                return body
-        raise StorageError("a stored segment is gone")
+        for (body,) in self._database.rows("SELECT body FROM segment WHERE number = ?", (number,), (bytes,)):
+            found: bytes = body
+            return found
+        raise DamagedStorageError("a stored segment is gone")
 
     def give_back(self) -> bool:
         """See ``Mailboxes``."""

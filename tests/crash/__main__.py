@@ -1,0 +1,48 @@
+"""Longer runs than the tests': ``python -m tests.crash WHAT [NUMBER]``.
+
+``kills [1]``: a relay is killed at every k-th call of every kind, and held to its answers.
+``damage [2000]``: a relay's database is damaged so many times.
+"""
+
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from tests.crash.damage import Victim
+from tests.crash.kills import LIVES, Prepared, kill_at_each
+
+
+def say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+def kills(root: Path, every: int = 1) -> None:
+    prepared = Prepared.make(root)
+
+    def all_of(life: tuple[str, str]) -> int:
+        return kill_at_each(prepared, *life, root, step=every)
+
+    with ThreadPoolExecutor(4) as pool:
+        for (life, call), count in zip(LIVES, pool.map(all_of, LIVES), strict=True):
+            say(f"{life:10} {call:10} {count:4} kills, nothing lost")
+
+
+def damage(root: Path, times: int = 2_000) -> None:
+    victim = Victim(root)
+    outcomes = Counter(victim.damaged(seed)[1] for seed in range(times))
+    for outcome, count in outcomes.most_common():
+        say(f"{count:5}  {outcome}")
+
+
+RUNS: dict[str, Callable[..., None]] = {"kills": kills, "damage": damage}
+
+if __name__ == "__main__":
+    begun = time.monotonic()
+    with tempfile.TemporaryDirectory() as scratch:
+        RUNS[sys.argv[1]](Path(scratch), *map(int, sys.argv[2:]))
+    say(f"{time.monotonic() - begun:.0f} s")
