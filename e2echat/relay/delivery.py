@@ -66,60 +66,51 @@ class Delivery:
                 continue
             mailbox.restore(Segment.restored(row))
 
-    def submit(self, channel: Channel, data: bytes, count: int, now: float) -> None:
-        """Take in ``count`` whole frames of ``channel``, one behind the other."""
+    def submit(self, channel: Channel, run: Run) -> None:
+        """Take in what came on ``channel``."""
         mailbox = channel.mailbox
         if mailbox.removed:
             # Opening it again is refused in a way that the client understands.
             channel.connection.close()
             return
-        channel.connection.unsettled += count
-        self._counters.envelopes_in += count
-        if channel.in_bulk and (
-            self._give_live(channel, data, count, now) or self._keep_all(channel, data, count)
-        ):
-            channel.submitted += count
+        channel.connection.unsettled += run.count
+        self._counters.envelopes_in += run.count
+        if channel.in_bulk and (self._give_live(mailbox, run) or self._keep_all(mailbox, run)):
+            channel.submitted += run.count
         else:
-            self._submit_singly(channel, data, now)
+            self._submit_singly(channel, run)
 
-    def _submit_singly(self, channel: Channel, data: bytes, now: float) -> None:
+    def _submit_singly(self, channel: Channel, run: Run) -> None:
         """Look at each frame by itself."""
         mailbox = channel.mailbox
-        for frame in runs.frames(data):
+        for frame in runs.frames(run.data):
             index = channel.submitted
             channel.submitted += 1
             if channel.knock is not None and not channel.knock.take(len(frame)):
                 channel.refuse(index, Refusal.LIMIT)
             elif channel.repeat and mailbox.holds(identifier := runs.ids(frame)):
                 mailbox.settle_behind(Repeat(channel, index, identifier, mailbox.repeats))
-            elif not self._give_live(channel, frame, 1, now):
+            elif not self._give_live(mailbox, Run(channel, frame, 1, run.arrived)):
                 self._keep(channel, frame, index)
         self.pump(mailbox)
 
-    def _give_live(self, channel: Channel, data: bytes, count: int, now: float) -> bool:
+    def _give_live(self, mailbox: Mailbox, run: Run) -> bool:
         """Give envelopes to an owner who is there, has room, and misses nothing older."""
-        mailbox = channel.mailbox
         owner = mailbox.owner
         if (
             owner is None
             or mailbox.ungiven
-            or mailbox.window + len(data) > self._window_bytes
-            or mailbox.outstanding + count > self._window_envelopes
+            or mailbox.window + run.size > self._window_bytes
+            or mailbox.outstanding + run.count > self._window_envelopes
         ):
             return False
-        live = mailbox.live
-        if live and (last := live[-1]).source is channel and last.arrived == now and not last.behind:
-            last.count += count
-            last.parts.append(data)
-            last.size += len(data)
-        else:
-            live.append(Run(channel, count, data, now))
-        mailbox.window += len(data)
-        mailbox.outstanding += count
-        self._counters.envelopes_out += count
-        owner.send(data)
+        mailbox.live.append(run)
+        mailbox.window += run.size
+        mailbox.outstanding += run.count
+        self._counters.envelopes_out += run.count
+        owner.send(run.data)
         if not mailbox.watched:
-            self._watch(mailbox, now)
+            self._watch(mailbox, run.arrived)
         return True
 
     def _watch(self, mailbox: Mailbox, now: float) -> None:
@@ -129,16 +120,16 @@ class Delivery:
             self.next_tick = now + self._limits.write_after
         self._watched.append(mailbox)
 
-    def _keep_all(self, channel: Channel, data: bytes, count: int) -> bool:
+    def _keep_all(self, mailbox: Mailbox, run: Run) -> bool:
         """Keep envelopes for later, where nobody is there for them and there is room for all."""
-        mailbox, limits = channel.mailbox, self._limits
+        limits = self._limits
         if (
             mailbox.owner is not None
-            or mailbox.count + count > limits.mailbox_envelopes
-            or mailbox.size + len(data) > limits.mailbox_bytes
+            or mailbox.count + run.count > limits.mailbox_envelopes
+            or mailbox.size + run.size > limits.mailbox_bytes
         ):
             return False
-        self._append(mailbox, channel, data, count, given=False)
+        self._append(mailbox, run.source, run.data, run.count, given=False)
         return True
 
     def _keep(self, channel: Channel, frame: bytes, index: int) -> None:

@@ -48,24 +48,32 @@ class Channel(Source, Protocol):
 
 
 class Run:
-    """Consecutive envelopes from one source that are with the owner and nowhere else."""
+    """Consecutive envelopes from one source, as they arrived: with the owner, it may be, and nowhere else."""
 
-    __slots__ = ("arrived", "behind", "count", "done", "parts", "size", "source")
+    __slots__ = ("_parts", "arrived", "behind", "count", "done", "size", "source")
 
-    def __init__(self, source: Source, count: int, data: bytes, arrived: float) -> None:
+    def __init__(self, source: Source, data: bytes, count: int, arrived: float) -> None:
         self.source = source
         self.count = count
-        self.parts = [data]
+        self._parts = [data]
         self.size = len(data)
         self.arrived = arrived
         self.done = 0
         self.behind: Sequence[Repeat] = ()
         """What is settled when this run is."""
 
+    def add(self, data: bytes, count: int) -> None:
+        """Put more frames behind it."""
+        self._parts.append(data)
+        self.count += count
+        self.size += len(data)
+
     @property
     def data(self) -> bytes:
         """All its frames."""
-        return b"".join(self.parts)
+        if len(self._parts) > 1:
+            self._parts = [b"".join(self._parts)]
+        return self._parts[0]
 
 
 class Repeat:

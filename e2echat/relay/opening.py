@@ -1,8 +1,11 @@
 """From a data directory to a switchboard that knows what is in it."""
 
+import contextlib
+import gc
 import logging
 import os
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -60,7 +63,8 @@ def open_board(
         # The relay's clock counts only while it runs: no jump of the machine's ever makes mail old.
         today = accounts.clock() or int(time.time())
         board = Switchboard(key, limits, randomness, today, registration=registration)
-        board.restore(accounts.all(), mailboxes.index(), accounts.tombstones(), accounts.tokens())
+        with _kept():
+            board.restore(accounts.all(), mailboxes.index(), accounts.tombstones(), accounts.tokens())
     except (MalformedError, CryptoError) as error:
         database.close()
         raise StorageError("the relay's database is damaged, or another relay's") from error
@@ -69,6 +73,19 @@ def open_board(
         raise
     _grow(directory.path / f"{DATABASE_FILE}-wal", limits.log_bytes)
     return Opened(board, database, mailboxes, accounts)
+
+
+@contextlib.contextmanager
+def _kept() -> Iterator[None]:
+    """What is made inside is there to stay: the garbage collector need not go through it over and over, now or later."""
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+        gc.freeze()
+    finally:
+        if collecting:
+            gc.enable()
 
 
 def _grow(log: Path, size: int) -> None:

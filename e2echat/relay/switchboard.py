@@ -7,18 +7,20 @@ to the storage. Not thread-safe: one thread owns it. docs/spec/relay.md.
 
 import math
 from collections.abc import Iterable
+from typing import TypeAlias
 
 from e2echat.crypto.keys import SigningKey
 from e2echat.crypto.primitives import Randomness
 from e2echat.crypto.relay_records import HelloRecord
 from e2echat.errors import MalformedError
 from e2echat.relay.admin import Admin
-from e2echat.relay.connection import Connection, Role
+from e2echat.relay.connection import Channel, Connection, Role
 from e2echat.relay.control import Control
 from e2echat.relay.counters import Counters
 from e2echat.relay.delivery import Delivery
 from e2echat.relay.directory import Directory
 from e2echat.relay.limits import Limits
+from e2echat.relay.mailbox import Mailbox, Run
 from e2echat.relay.tokens import Registration
 from e2echat.relay.work import Account, SaveToken, SegmentRow, Work
 from e2echat.wire import relay_messages
@@ -38,6 +40,8 @@ _HEADER, _SIZE = SIZE_AND_TAG.size, SIZE.size
 _ACKNOWLEDGE = int(Tag.ACKNOWLEDGE)
 _unpack = SIZE_AND_TAG.unpack_from
 _LEAST_ENVELOPE = CHANNEL_OVERHEAD - _SIZE + 1
+_Gathered: TypeAlias = dict[Mailbox, tuple[Channel, Run]]
+"""Not submitted yet."""
 
 
 class Switchboard:
@@ -123,6 +127,22 @@ class Switchboard:
             if rest or connection.frame_since is None:
                 connection.frame_since = now
 
+    def _gather(self, gathered: _Gathered, channel: Channel, data: bytes, count: int, now: float) -> None:
+        """Add frames to what the same channel has sent in this read, unless another one to that mailbox came between."""
+        mailbox = channel.mailbox
+        before = gathered.get(mailbox)
+        if before and before[0] is channel:
+            before[1].add(data, count)
+            return
+        if before:
+            self._delivery.submit(*before)
+        gathered[mailbox] = channel, Run(channel, data, count, now)
+
+    def _submit(self, gathered: _Gathered) -> None:
+        for channel, run in gathered.values():
+            self._delivery.submit(channel, run)
+        gathered.clear()
+
     def _lone(self, connection: Connection, data: bytes, now: float) -> bool:
         """Handle ``data`` if it is one frame, as chat mostly has it: there is nothing to cut or gather then."""
         if len(data) < _HEADER or connection.busy:
@@ -132,7 +152,7 @@ class Switchboard:
             return False
         channel = connection.channels.get(tag)
         if channel and size >= _LEAST_ENVELOPE:
-            self._delivery.submit(channel, data, 1, now)
+            self._delivery.submit(channel, Run(channel, data, 1, now))
         else:
             self._single(connection, tag, data[_HEADER:], now)
         return True
@@ -140,12 +160,13 @@ class Switchboard:
     def _frames(self, connection: Connection, data: bytes, now: float) -> int:
         """Handle the whole frames in ``data``; gives where they end.
 
-        Consecutive frames on one channel are submitted as one run: the only work a frame costs is this loop's.
+        What came on one channel is submitted as one run: the only work a frame costs is here.
 
         Raises:
             MalformedError: what came is no frame, or not this client's to send; what came before it is handled.
         """
-        channels, submit = connection.channels, self._delivery.submit
+        channels = connection.channels
+        gathered: _Gathered = {}
         position = start = count = 0
         end, last, channel = len(data), -1, None
         while end - position >= _HEADER and not connection.busy:
@@ -155,16 +176,18 @@ class Switchboard:
                 break
             if tag != last or size < _LEAST_ENVELOPE:
                 if channel:
-                    submit(channel, data[start:position], count, now)
+                    self._gather(gathered, channel, data[start:position], count, now)
                 start, count, last = position, 0, tag
                 channel = channels.get(tag) if size >= _LEAST_ENVELOPE else None
             if channel:
                 count += 1
             else:
+                self._submit(gathered)
                 self._single(connection, tag, data[position + _HEADER : behind], now)
             position = behind
         if channel:
-            submit(channel, data[start:position], count, now)
+            self._gather(gathered, channel, data[start:position], count, now)
+        self._submit(gathered)
         if end - position >= _SIZE and not TAG_SIZE <= SIZE.unpack_from(data, position)[0] <= MAX_FRAME:
             raise MalformedError("a frame's size")
         return position

@@ -64,6 +64,28 @@ def test_an_acknowledgement_cuts_a_run(world: "World", relay_world: "ModuleType"
     assert world.sign_in(bob).envelopes() == TEXTS[2:]
 
 
+def test_channels_that_take_turns_keep_the_order_of_each_mailbox(world: "World") -> None:
+    bob, carol = world.account("bob"), world.account("carol")
+    to_bob, to_carol, sender = world.sign_in(bob), world.sign_in(carol), world.connect()
+    one, other, third = sender.open(bob), sender.open(bob), sender.open(carol)
+    turns = [
+        (one, b"1"),
+        (third, b"a"),
+        (one, b"2"),
+        (other, b"3"),
+        (third, b"b"),
+        (one, b"4"),
+        (third, b"c"),
+    ]
+    sender.say(b"".join(frames.submission(channel, text * 16, text) for channel, text in turns))
+    assert to_bob.envelopes() == [b"1", b"2", b"3", b"4"]
+    assert to_carol.envelopes() == [b"a", b"b", b"c"]
+    to_bob.say(frames.acknowledge(3))
+    to_carol.acknowledge()
+    settled = [frames.parse_channel_count(body) for _, body in sender.hear()]
+    assert sorted(settled) == sorted([(one, 2), (other, 1), (third, 3)])
+
+
 def test_accepted_follows_the_disk(world: "World", relay_world: "ModuleType") -> None:
     bob = world.account("bob")
     sender = world.connect()
