@@ -341,6 +341,8 @@ def test_payloads() -> None:
         assert payload.to_map() | {"kind": payload.KIND} == v["values"]
         assert payloads.encode(payload) == v["out"]
         assert payloads.payload_hash(v["out"]) == v["hash"]
+    for v in _of("payloads", "unknown payload"):
+        assert payloads.decode(v["out"]) == payloads.Unknown(**v["common"]), v["name"]
 
 
 def test_relay_records() -> None:

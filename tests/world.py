@@ -11,7 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TypeVar
 
-from e2echat.client.effects import Drop, Effect, Send, Tell, Up, Want
+from e2echat.client.effects import Drop, Effect, Scrub, Send, Tell, Up, Want
 from e2echat.client.engine import MAILBOX, Engine
 from e2echat.client.events import Event, MessageState
 from e2echat.client.own import Own
@@ -90,6 +90,8 @@ class Person:
                     self.hang_up(link)
                 case Tell(event):
                     self.events.append(event)
+                case Scrub():
+                    self.records.empty_log()
                 case Up() | Want():
                     pass
 

@@ -12,13 +12,13 @@ from typing import Self
 from e2echat.client.address_book import AddressBook
 from e2echat.client.dialogue import why_refused
 from e2echat.client.engine import MAILBOX, Engine
-from e2echat.client.events import Contact, Event, Message, MessageState, Moved, Provenance, Safety, Status
+from e2echat.client.events import Contact, Event, Message, MessageState, Moved, Safety, Status
 from e2echat.client.holding import Holding
+from e2echat.client.messages import MessageMethods, parsed_id
 from e2echat.client.runtime import Runtime, unix_milliseconds
 from e2echat.client.socks import chosen_proxy
 from e2echat.client.standing import status_of
 from e2echat.client.texts import require_text, safety_digits
-from e2echat.client.views import Views
 from e2echat.client.whereabouts import Whereabouts
 from e2echat.crypto.keys import Identity, fingerprint_groups, safety_number
 from e2echat.crypto.primitives import SystemRandomness
@@ -38,18 +38,16 @@ FLUSH = 2.0
 """Seconds that ``close`` gives receipts and acknowledgements to reach the relay."""
 
 
-class Account:
+class Account(MessageMethods):
     """An open profile. Only one process holds it; see ``Profile.lock``."""
 
     def __init__(self, holding: Holding) -> None:
         self._holding = holding
         self._own = holding.own
-        self._records = holding.records
-        self._engine = Engine(holding.records, holding.own, SystemRandomness())
-        self._runtime = Runtime(self._engine, holding.records)
-        self._views = Views(self._engine.context)
-        self._book = AddressBook(self._runtime, holding.records, holding.own)
-        self._whereabouts = Whereabouts(self._runtime, holding.records, holding.own)
+        engine = Engine(holding.records, holding.own, SystemRandomness())
+        runtime = Runtime(engine, holding.records)
+        super().__init__(runtime, engine, holding.records, AddressBook(runtime, holding.records, holding.own))
+        self._whereabouts = Whereabouts(runtime, holding.records, holding.own)
         self._closed = False
 
     # --- opening and closing -------------------------------------------------------------------------------------
@@ -175,18 +173,20 @@ class Account:
 
     # --- messages --------------------------------------------------------------------------------------------------
 
-    def send(self, peer: str, text: str, *, timeout: float = 30) -> str:
-        """Put a text into the outbox; its message id. The rest happens by itself.
+    def send(self, peer: str, text: str, *, reply_to: str | None = None, timeout: float = 30) -> str:
+        """Put a text into the outbox, as the answer to the message ``reply_to`` if there is one; its message id.
 
         Raises:
             NoSuchPeerError: the relay knows nobody of that name.
             RelayUnreachableError, WrongRelayError: the peer is new and cannot be asked for; nothing is kept.
             KeyChangedError: the text is kept, and held until the peer's new key is accepted.
             InvalidTextError, TextTooLongError, InvalidNameError, InvalidAddressError, PeerBlockedError: as they say.
+            LocalError: ``reply_to`` is none of the conversation.
         """
         require_text(text)
         contact = self._book.known_or_met(peer, timeout)
-        message_id = self._runtime.step(lambda: self._engine.add_text(contact, text)).hex()
+        reply = parsed_id(reply_to) if reply_to else None
+        message_id = self._runtime.step(lambda: self._engine.add_text(contact, text, reply)).hex()
         if contact.key_changed:
             raise KeyChangedError(f"the key of {peer} has changed; the message is held", message_id)
         return message_id
@@ -200,7 +200,7 @@ class Account:
         wanted = ORDER.index(state)
 
         def reached() -> MessageState | None:
-            row = self._records.outgoing_message(bytes.fromhex(message_id))
+            row = self._records.outgoing_message(parsed_id(message_id))
             if row is None:
                 raise LocalError("there is no message of ours with that id")
             found = MessageState(row.state)
@@ -221,7 +221,7 @@ class Account:
 
         found = self._runtime.wait(reached, timeout)
         if found is None:
-            row = self._runtime.look(lambda: self._records.outgoing_message(bytes.fromhex(message_id)))
+            row = self._runtime.look(lambda: self._records.outgoing_message(parsed_id(message_id)))
             found = MessageState.QUEUED if row is None else MessageState(row.state)
         return found
 
@@ -261,13 +261,6 @@ class Account:
         contact = self._book.require(peer)
         return self._runtime.look(
             lambda: self._views.messages(self._records.history(contact.id, search, limit))
-        )
-
-    def provenance(self, message_id: str) -> list[Provenance]:
-        """How the messages of that id came or went; one, unless a peer chose an id that was taken."""
-        wanted = bytes.fromhex(message_id)
-        return self._runtime.look(
-            lambda: [self._views.provenance(row) for row in self._records.messages_with_id(wanted)]
         )
 
     # --- people ----------------------------------------------------------------------------------------------------

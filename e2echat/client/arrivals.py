@@ -3,16 +3,29 @@
 docs/spec/sessions.md, "Order" and "Receipts".
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from e2echat.client import streams
+from e2echat.client.amendments import Amendments
 from e2echat.client.context import Context
-from e2echat.client.events import Gap, MessageArrived, Restarted, StateChanged
+from e2echat.client.events import Gap, MessageArrived, Restarted, StateChanged, TypingChanged
 from e2echat.client.peers import Peers
 from e2echat.client.sessions import Sessions
 from e2echat.client.streams import Place
 from e2echat.crypto import payloads
-from e2echat.crypto.payloads import Numbered, Receipt, Route, TextMessage, payload_hash
+from e2echat.crypto.payloads import (
+    Deletion,
+    Edit,
+    Numbered,
+    Reaction,
+    Receipt,
+    Route,
+    TextMessage,
+    TimerChange,
+    Typing,
+    Unknown,
+    payload_hash,
+)
 from e2echat.crypto.session import Opened, ReplyRoute, Session
 from e2echat.errors import InvalidAddressError, MalformedError
 from e2echat.store.records import HEARD
@@ -23,6 +36,8 @@ HOLD = 10_000
 """Milliseconds that a payload waits for those before it."""
 RECEIPT_DELAY = 50
 """Milliseconds in which receipts gather."""
+READ_DELAY = 1_000
+"""The same for what was shown: nobody waits for that, and the moment is nobody's business."""
 MAX_HELD = 1_000
 """Payloads of one stream that wait; the gap is given up on at more."""
 
@@ -53,21 +68,25 @@ class Arrivals:
     context: Context
     peers: Peers
     sessions: Sessions
+    amendments: Amendments
+    lively: dict[int, int] = field(default_factory=dict)
+    """When each contact last sent something, unix milliseconds, since the start."""
 
     def take(self, contact: ContactRow, session: Session, opened: Opened) -> None:
         """Take in what ``session`` opened; what is not for this conversation changes nothing."""
         try:
             payload = payloads.decode(opened.plaintext)
         except MalformedError:
-            return  # of a kind that this version does not know; the sender's outbox keeps it
-        if not isinstance(payload, Numbered | Receipt):
+            return  # nobody can say what it was meant to be, nor of which number
+        if not isinstance(payload, Numbered | Receipt | Typing):
             return
         if payload.conversation != self.context.own.conversation(contact):
             return
         expected = session.peer_device.raw == contact.device
-        if isinstance(payload, Receipt):
+        self.lively[contact.id] = self.context.now
+        if not isinstance(payload, Numbered):
             if expected:
-                self._take_receipt(contact, payload)
+                self._take_signal(contact, payload)
             return
         origin = Origin(
             session.sid,
@@ -89,11 +108,26 @@ class Arrivals:
         if not self.sessions.proves(contact, session.sid, route.proof):
             self.context.tell(Restarted(self.context.peer_name(contact)))
 
-    def owe_receipt(self, contact: ContactRow) -> None:
+    def mark_shown(self, message: int) -> None:
+        """A message was shown to the person: its time runs, and its sender may know."""
+        records = self.context.records
+        row = records.messages.one("WHERE id = ? AND outgoing = 0 AND shown = 0", message)
+        if row is not None:
+            expires_at = self.context.now + row.timer * 1000 if row.timer else None
+            records.messages.save(replace(row, shown=True, expires_at=expires_at))
+            self.owe_receipt(records.contact(row.contact), READ_DELAY)
+
+    def owe_receipt(self, contact: ContactRow, delay: int = RECEIPT_DELAY) -> None:
         """Send a receipt soon; strangers get none."""
-        due = self.context.now + RECEIPT_DELAY
+        due = self.context.now + delay
         if contact.standing == "contact" and (contact.receipt_due is None or contact.receipt_due > due):
             self.peers.save(replace(contact, receipt_due=due))
+
+    def _take_signal(self, contact: ContactRow, payload: Receipt | Typing) -> None:
+        if isinstance(payload, Receipt):
+            self._take_receipt(contact, payload)
+        elif contact.standing == "contact" and not self.context.catching_up:
+            self.context.tell(TypingChanged(self.context.peer_name(contact), payload.active))
 
     def _take_receipt(self, contact: ContactRow, receipt: Receipt) -> None:
         records = self.context.records
@@ -107,7 +141,7 @@ class Arrivals:
                     settled = replace(row, state=state, payload=None)
                     records.messages.save(settled)
                     records.drop_envelopes_of(row.id)
-                    if row.kind == TextMessage.KIND:
+                    if row.visible:
                         self.context.tell(StateChanged(self.context.message(settled, contact)))
 
     # --- order -----------------------------------------------------------------------------------------------
@@ -121,7 +155,7 @@ class Arrivals:
             case Place.NEXT:
                 stream = self._follow(contact, stream, payload, plaintext, origin)
             case Place.LATE:
-                self._keep(contact, device_hash, payload, origin)
+                self._keep(contact, stream, payload, plaintext, origin)
                 stream = streams.fill(stream, payload.seq)
             case Place.EARLY:
                 records.streams.save(stream)
@@ -143,7 +177,7 @@ class Arrivals:
         """The payload is the next: check that the sender's chain of hashes agrees, and keep it."""
         if stream.last_hash is not None and payload.prev != stream.last_hash:
             self.context.tell(Gap(self.context.peer_name(contact), 0))
-        self._keep(contact, stream.device_hash, payload, origin)
+        self._keep(contact, stream, payload, plaintext, origin)
         return streams.advance(stream, payload_hash(plaintext))
 
     def _drain(self, contact: ContactRow, stream: StreamRow) -> StreamRow:
@@ -172,12 +206,36 @@ class Arrivals:
         stream = streams.give_up(stream, first)
         records.streams.save(self._drain(contact, stream))
 
-    def _keep(self, contact: ContactRow, device_hash: bytes, payload: Numbered, origin: Origin) -> None:
-        """Into the history, once an id."""
+    def _keep(
+        self, contact: ContactRow, stream: StreamRow, payload: Numbered, plaintext: bytes, origin: Origin
+    ) -> None:
+        """What a person is shown joins the history, once an id; anything else does what it is for."""
+        match payload:
+            case TextMessage() | Unknown():
+                self._join(contact, stream.device_hash, payload, plaintext, origin)
+            case Route():
+                self._take_route(self.context.records.contact(contact.id), payload, stream.device_hash)
+            case Edit() | Deletion() | Reaction() | TimerChange():
+                self.amendments.take(
+                    contact,
+                    payload,
+                    stream.device_hash,
+                    expected=self.peers.device(contact).hash == stream.device_hash,
+                    holes=bool(stream.missing),
+                )
+
+    def _join(
+        self,
+        contact: ContactRow,
+        device_hash: bytes,
+        payload: TextMessage | Unknown,
+        plaintext: bytes,
+        origin: Origin,
+    ) -> None:
         records = self.context.records
         if records.find_message(contact.id, payload.id, outgoing=False):
             return
-        text = payload.text if isinstance(payload, TextMessage) else ""
+        text = payload if isinstance(payload, TextMessage) else None
         row = MessageRow(
             id=0,
             contact=contact.id,
@@ -185,11 +243,11 @@ class Arrivals:
             message_id=payload.id,
             seq=payload.seq,
             kind=payload.KIND,
-            text=text,
+            text=text.text if text else "",
             sent_at=payload.sent_at,
             received_at=origin.received_at,
             state="received",
-            shown=not isinstance(payload, TextMessage),
+            payload=None if text else plaintext,
             verified=origin.verified,
             device_hash=device_hash,
             sid=origin.sid,
@@ -197,12 +255,12 @@ class Arrivals:
             kem_epoch=origin.kem_epoch,
             size=origin.size,
             reduced=origin.reduced,
+            reply=text.reply if text else None,
+            timer=text.timer if text else 0,
         )
         row = replace(row, id=records.messages.save(row))
-        if isinstance(payload, TextMessage):
-            self.context.tell(MessageArrived(self.context.message(row, contact)))
-        elif isinstance(payload, Route):
-            self._take_route(records.contact(contact.id), payload, device_hash)
+        self.context.tell(MessageArrived(self.context.message(row, contact)))
+        self.amendments.catch_up(contact, row)
 
     def _take_route(self, contact: ContactRow, payload: Route, device_hash: bytes) -> None:
         """The peer let us in and says where to reach him."""

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from e2echat.client.events import Event, Message, MessageState
+from e2echat.client.events import Event, Message, MessageState, Quote, Reaction
 from e2echat.client.own import Own
 from e2echat.crypto.keys import Device, Identity
 from e2echat.crypto.primitives import Randomness
@@ -29,6 +29,10 @@ class Context:
     randomness: Randomness
     now: int = 0
     events: list[Event] = field(default_factory=list)
+    catching_up: bool = False
+    """Whether what comes had waited at the relay."""
+    scrub: bool = False
+    """Whether this step deleted something that nobody is to find any more."""
 
     def tell(self, event: Event) -> None:
         """Queue an event for the faces; it leaves once the step's transaction is committed."""
@@ -58,7 +62,35 @@ class Context:
             recipient=peer if row.outgoing else self.own.name,
             number=row.id,
             new_key=not row.outgoing and contact.key_changed and row.device_hash != _accepted_device(contact),
+            kind=row.kind,
+            reply_to=None if row.reply is None else self._quote(row.reply, contact, answered_by=row),
+            reactions=[
+                Reaction(self.side(contact, ours=each.outgoing), each.text)
+                for each in self.records.content.reactions_to(row.id)
+            ],
+            edited_at=None if row.edited_at is None else instant(row.edited_at),
+            deleted=row.deleted,
+            timer=row.timer,
+            expires_at=None if row.expires_at is None else instant(row.expires_at),
         )
+
+    def side(self, contact: ContactRow, *, ours: bool) -> str:
+        """The name of one of the two in a conversation."""
+        return self.own.name if ours else self.peer_name(contact)
+
+    def meant(self, contact: ContactRow, target: bytes, *, by_us: bool) -> MessageRow | None:
+        """The message of either side that one of the two calls ``target``: of two with one id, the other one's."""
+        for outgoing in (not by_us, by_us):
+            row = self.records.find_message(contact.id, target, outgoing=outgoing)
+            if row is not None and row.visible:
+                return row
+        return None
+
+    def _quote(self, target: bytes, contact: ContactRow, answered_by: MessageRow) -> Quote:
+        row = self.meant(contact, target, by_us=answered_by.outgoing)
+        if row is None or row.deleted:
+            return Quote(target.hex(), None, None)
+        return Quote(target.hex(), self.side(contact, ours=row.outgoing), row.text)
 
 
 def _accepted_device(contact: ContactRow) -> bytes:

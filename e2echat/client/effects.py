@@ -44,4 +44,9 @@ class Tell:
     event: Event
 
 
-Effect: TypeAlias = Send | Drop | Up | Want | Tell
+@dataclass(frozen=True, slots=True)
+class Scrub:
+    """Something was deleted: it is to be gone from the database's log, too."""
+
+
+Effect: TypeAlias = Send | Drop | Up | Want | Tell | Scrub

@@ -4,8 +4,7 @@ One call is one step. The caller (``account``) runs it inside one transaction of
 effects out only once that is committed: what is sent was stored, what is acknowledged is ours.
 """
 
-from dataclasses import replace
-
+from e2echat.client.amendments import Amendments
 from e2echat.client.arrivals import HOLD, Arrivals
 from e2echat.client.context import Context
 from e2echat.client.dialogue import (
@@ -22,8 +21,9 @@ from e2echat.client.dialogue import (
     SignInRefused,
     why_refused,
 )
-from e2echat.client.effects import Drop, Effect, Send, Tell, Up, Want
+from e2echat.client.effects import Drop, Effect, Scrub, Send, Tell, Up, Want
 from e2echat.client.events import AllIn, Connected, Disconnected, Problem
+from e2echat.client.expiry import Expiry
 from e2echat.client.housekeeping import Housekeeping
 from e2echat.client.inbox import Inbox
 from e2echat.client.inquiries import ASK_AGAIN, Inquiries
@@ -36,6 +36,7 @@ from e2echat.client.rotation import Rotation
 from e2echat.client.sending_dialogue import SendingDialogue
 from e2echat.client.sessions import Sessions
 from e2echat.client.trust import Trust
+from e2echat.client.writing import Writing
 from e2echat.crypto.keys import Device, Identity
 from e2echat.crypto.prekeys import PrekeyKind
 from e2echat.crypto.primitives import Randomness
@@ -65,13 +66,14 @@ class Engine:
         self.context = Context(records, own, randomness)
         self.peers = Peers(self.context)
         self.sessions = Sessions(self.context, self.peers)
-        self.arrivals = Arrivals(self.context, self.peers, self.sessions)
+        self.arrivals = Arrivals(self.context, self.peers, self.sessions, Amendments(self.context))
         self.inbox = Inbox(self.context, self.peers, self.sessions, self.arrivals)
         self.outbox = Outbox(self.context, self.peers, self.sessions)
+        self.writing = Writing(self.context, self.peers, self.outbox, self.arrivals)
         self.rotation = Rotation(self.context, self.outbox)
         self.trust = Trust(self.context, self.peers, self.outbox, self.rotation)
         self.supply = PrekeySupply(self.context)
-        self.housekeeping = Housekeeping(self.context, self.sessions)
+        self.housekeeping = Housekeeping(self.context, self.sessions, Expiry(self.context))
         self.inquiries = Inquiries()
         self._mailbox: MailboxDialogue | None = None
         self._sending: dict[str, SendingDialogue] = {}
@@ -138,18 +140,19 @@ class Engine:
         self.outbox.introduced(contact, bundle)
         return self.context.records.contact(contact.id)
 
-    def add_text(self, contact: ContactRow, text: str) -> bytes:
+    def add_text(self, contact: ContactRow, text: str, reply: bytes | None = None) -> bytes:
         """Number and store a text; its message id."""
         # As it is now: since the caller looked, a link may have changed the row.
-        return self.outbox.add_text(self.context.records.contact(contact.id), text).message_id
+        return self.outbox.add_text(self.context.records.contact(contact.id), text, reply).message_id
 
     def mark_shown(self, message: int) -> None:
         """A message was shown to the person."""
-        records = self.context.records
-        row = records.messages.one("WHERE id = ? AND outgoing = 0 AND shown = 0", message)
-        if row is not None:
-            records.messages.save(replace(row, shown=True))
-            self.arrivals.owe_receipt(records.contact(row.contact))
+        self.arrivals.mark_shown(message)
+
+    def typing(self, contact: ContactRow, *, active: bool) -> None:
+        """The person writes, or left off; said only over a connection that is there."""
+        if self._ready(self.context.own.relay_of(contact)) is not None:
+            self.writing.typing(self.context.records.contact(contact.id), active=active)
 
     def hurry(self) -> None:
         """Send now what would wait a little for more."""
@@ -163,6 +166,7 @@ class Engine:
         """Start a step at ``now``, unix milliseconds; what one that failed wanted told is not told."""
         self.context.now = now
         self.context.events.clear()
+        self.context.scrub = False
         self._effects.clear()
 
     def finish(self) -> list[Effect]:
@@ -171,6 +175,7 @@ class Engine:
         for link, dialogue in ((MAILBOX, self._mailbox), *self._sending.items()):
             if dialogue is not None and (data := dialogue.take_outgoing()):
                 self._effects.append(Send(link, data))
+        self._effects += [Scrub()] if self.context.scrub else []
         self._effects += map(Tell, self.context.events)
         self.context.events.clear()
         effects, self._effects = self._effects, []
@@ -252,6 +257,7 @@ class Engine:
             self.supply.forgotten()
         self.supply.signed_in(one_time_left)
         self._waiting = waiting
+        self.context.catching_up = bool(waiting)
         self._effects.append(Up(MAILBOX))
         self.context.tell(Connected())
         if not waiting:
@@ -269,6 +275,7 @@ class Engine:
     def _count_in(self, delivered: int) -> None:
         before, self._waiting = self._waiting, max(0, self._waiting - delivered)
         if before and not self._waiting:
+            self.context.catching_up = False
             self.context.tell(AllIn())
 
     def _fetched(self, link: str, name: str, answer: Bundle | Refusal, *, prekeys: bool) -> None:

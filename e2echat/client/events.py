@@ -21,11 +21,34 @@ class MessageState(Enum):
     """An incoming message, ours."""
 
 
+TYPING_LASTS = 10.0
+"""Seconds for which somebody who is typing is, unless another event or a message of his comes first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reaction:
+    """What one side thinks of a message. ``sender`` is as one types it."""
+
+    sender: str
+    text: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """The message that another answers; without ``sender`` and ``text`` where it is not in the history any more."""
+
+    id: str
+    sender: str | None
+    text: str | None = field(repr=False)
+
+
 @dataclass(frozen=True, slots=True)
 class Message:
     """One message of the history.
 
     ``number`` is its place in the local history; ``new_key``: it came under a key that nobody has accepted yet.
+    ``kind`` is ``text``, or ``unknown`` for what only a later version understands. ``edited_at``: as its author says. Of a ``deleted``
+    one the text is gone. ``timer``: seconds that it lasts once it was read, or sent; ``expires_at``: once they run.
     """
 
     id: str
@@ -42,6 +65,13 @@ class Message:
     recipient: str
     number: int
     new_key: bool = False
+    kind: str = "text"
+    reply_to: Quote | None = None
+    reactions: list[Reaction] = field(default_factory=list)
+    edited_at: datetime | None = None
+    deleted: bool = False
+    timer: int = 0
+    expires_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +96,10 @@ class Provenance:
 
 @dataclass(frozen=True, slots=True)
 class Contact:
-    """Somebody known to this profile. ``name`` is as one types it; ``key_changed`` holds outgoing messages."""
+    """Somebody known to this profile. ``name`` is as one types it; ``key_changed`` holds outgoing messages.
+
+    ``timer``: seconds that new messages last once they were read, 0 for ever.
+    """
 
     name: str
     address: str
@@ -76,6 +109,7 @@ class Contact:
     key_changed: bool
     unread: int
     last_at: datetime | None
+    timer: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +150,17 @@ class Moved:
 
 
 @dataclass(frozen=True, slots=True)
+class Settings:
+    """What a person has decided for all conversations.
+
+    ``read_receipts``: tell others when their messages were shown. ``typing``: tell them when we write.
+    """
+
+    read_receipts: bool = True
+    typing: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class MessageArrived:
     """A message came in and is ours, durably."""
 
@@ -127,6 +172,54 @@ class StateChanged:
     """A message of ours came further."""
 
     message: Message
+
+
+@dataclass(frozen=True, slots=True)
+class MessageEdited:
+    """A message's author, of either side, has changed it; this is how it is now."""
+
+    message: Message
+
+
+@dataclass(frozen=True, slots=True)
+class MessageDeleted:
+    """A message's author, of either side, has deleted it; its place is left."""
+
+    message: Message
+
+
+@dataclass(frozen=True, slots=True)
+class Reacted:
+    """Somebody, of either side, reacted to a message, or took that back: ``text`` is empty then."""
+
+    message: Message
+    sender: str
+    text: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class TimerChanged:
+    """New messages with ``peer`` last so many ``seconds`` from now on, 0 for ever; ``sender`` of either side wants it so."""
+
+    peer: str
+    sender: str
+    seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class MessagesExpired:
+    """Messages with ``peer`` were deleted because their time is over. ``numbers``: their places in the history."""
+
+    peer: str
+    numbers: list[int]
+
+
+@dataclass(frozen=True, slots=True)
+class TypingChanged:
+    """The peer began to write, or left off; see ``TYPING_LASTS``."""
+
+    peer: str
+    active: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +279,12 @@ class AllIn:
 Event: TypeAlias = (
     MessageArrived
     | StateChanged
+    | MessageEdited
+    | MessageDeleted
+    | Reacted
+    | TimerChanged
+    | MessagesExpired
+    | TypingChanged
     | Gap
     | KeyChanged
     | Restarted

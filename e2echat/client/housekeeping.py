@@ -1,8 +1,10 @@
-"""Once a day: whatever has outlived its use goes, secrets first. docs/spec/prekeys.md, "Lifetimes"."""
+"""Whatever has outlived its use goes, secrets first. docs/spec/prekeys.md, "Lifetimes"."""
 
 from dataclasses import dataclass, replace
 
+from e2echat.client.amendments import EARLY_KEPT
 from e2echat.client.context import Context
+from e2echat.client.expiry import Expiry
 from e2echat.client.sessions import Sessions
 
 DAY = 86_400_000
@@ -12,19 +14,29 @@ SUPERSEDED = 30 * DAY
 
 @dataclass(slots=True)
 class Housekeeping:
-    """``due``: when it runs next, unix milliseconds; at once after a start."""
+    """What has a time of its own goes then, the rest once a day, and at once after a start."""
 
     context: Context
     sessions: Sessions
-    due: int = 0
+    expiry: Expiry
+    _daily: int = 0
+
+    @property
+    def due(self) -> int:
+        """When it runs next, unix milliseconds."""
+        expiry = self.expiry.due
+        return self._daily if expiry is None else min(self._daily, expiry)
 
     def run_if_due(self) -> None:
         """Delete what nobody can need any more."""
+        self.expiry.run()
         now, records = self.context.now, self.context.records
-        if self.due - DAY <= now < self.due:
+        if self._daily - DAY <= now < self._daily:
             return
-        self.due = now + DAY
+        self._daily = now + DAY
         records.forget_expired(now)
+        records.content.forget_done(now - DAY)
+        records.content.early.delete("WHERE kept_at < ?", now - EARLY_KEPT)
         newest: set[tuple[int, bytes]] = set()
         for row in records.sessions.select("ORDER BY used_at DESC"):
             line = (row.contact, row.device_hash)

@@ -6,8 +6,9 @@ relay or the recipient does not confirm is sent again, the identical bytes. docs
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from typing import TypeAlias, TypeVar
 
-from e2echat.client import streams
+from e2echat.client import preferences, streams
 from e2echat.client.context import Context
 from e2echat.client.dialogue import ChannelRefused, why_refused
 from e2echat.client.events import Problem, StateChanged
@@ -18,9 +19,11 @@ from e2echat.crypto import payloads
 from e2echat.crypto.keys import Device, Identity
 from e2echat.crypto.payloads import MAX_RANGES, Numbered, Receipt, Route, TextMessage, payload_hash
 from e2echat.crypto.session import Session
+from e2echat.errors import LocalError
 from e2echat.store.rows import ContactRow, MessageRow, OutboxRow, SessionRow
 from e2echat.wire.frames import ENVELOPE_ID_SIZE
 from e2echat.wire.relay_messages import Bundle, Refusal
+from e2echat.wire.schema import Message
 
 FIRST_RETRY = 10_000
 LAST_RETRY = 3_600_000
@@ -29,8 +32,9 @@ REFUSED_RETRY = 60_000
 """Milliseconds until what the relay refused for want of room is sent again."""
 WINDOW = 64
 """Envelopes in flight on one connection: 4 MiB of the largest, far below what a relay buffers."""
-READ_RECEIPTS = 1_000
-"""The latest messages of which a receipt says that they were shown."""
+Head: TypeAlias = tuple[bytes, bytes, int, bytes, int]
+"""What every numbered payload begins with: ``Numbered``'s fields."""
+Made = TypeVar("Made", bound=Numbered)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,19 +49,20 @@ class Outbox:
 
     # --- numbering -------------------------------------------------------------------------------------------
 
-    def add_text(self, contact: ContactRow, text: str) -> MessageRow:
-        """Number and store a text. Answering a stranger lets him in.
+    def add_text(self, contact: ContactRow, text: str, reply: bytes | None = None) -> MessageRow:
+        """Number and store a text, the answer to ``reply`` if there is one. Answering a stranger lets him in.
 
         Raises:
             PeerBlockedError: the contact is blocked; nothing is kept.
+            LocalError: ``reply`` is no message of the conversation; the same.
         """
         self.peers.require_not_blocked(contact)
+        if reply is not None and self.context.meant(contact, reply, by_us=True) is None:
+            raise LocalError("there is no message with that id in this conversation")
         contact = self.peers.let_in(contact)
         self.tell_route(contact)
-        return self._number(
-            contact.id,
-            lambda message_id, seq, prev: TextMessage(*self._head(contact, message_id, seq, prev), text),
-        )
+        timer = self.context.records.content.conversation(contact.id).timer
+        return self.number(contact, lambda head: TextMessage(*head, text, reply, timer))[0]
 
     def tell_route(self, contact: ContactRow) -> None:
         """Give a contact our own route, once a session that he opened, and whenever it has changed."""
@@ -69,15 +74,9 @@ class Outbox:
             return
         proof = self.sessions.reply_proof(best)
         self.peers.save(replace(contact, route_told=True))
-        self._number(
-            contact.id,
-            lambda message_id, seq, prev: Route(
-                *self._head(contact, message_id, seq, prev),
-                route.address,
-                route.mailbox,
-                route.capability,
-                proof,
-            ),
+        self.number(
+            contact,
+            lambda head: Route(*head, route.address, route.mailbox, route.capability, proof),
         )
 
     def tell_routes_anew(self) -> int:
@@ -88,17 +87,21 @@ class Outbox:
             self.tell_route(self.peers.save(replace(contact, route_told=False)))
         return len(told)
 
-    def _head(
-        self, contact: ContactRow, message_id: bytes, seq: int, prev: bytes
-    ) -> tuple[bytes, bytes, int, bytes, int]:
-        return message_id, self.context.own.conversation(contact), seq, prev, self.context.now
-
-    def _number(self, contact_id: int, build: Callable[[bytes, int, bytes], Numbered]) -> MessageRow:
+    def number(self, contact: ContactRow, build: Callable[[Head], Made]) -> tuple[MessageRow, Made]:
+        """Number and store the payload that ``build`` makes of its head."""
         records = self.context.records
-        contact = records.contact(contact_id)
         numbering = records.numbering(contact.id, self.peers.device(contact).hash)
-        payload = build(self.context.randomness.octets(16), numbering.sequence + 1, numbering.previous_hash)
+        payload = build(
+            (
+                self.context.randomness.octets(16),
+                self.context.own.conversation(contact),
+                numbering.sequence + 1,
+                numbering.previous_hash,
+                self.context.now,
+            )
+        )
         plaintext = payloads.encode(payload)
+        text = payload if isinstance(payload, TextMessage) else None
         row = MessageRow(
             id=0,
             contact=contact.id,
@@ -106,18 +109,21 @@ class Outbox:
             message_id=payload.id,
             seq=payload.seq,
             kind=payload.KIND,
-            text=payload.text if isinstance(payload, TextMessage) else "",
+            text=text.text if text else "",
             sent_at=payload.sent_at,
             received_at=None,
             state="queued",
             payload=plaintext,
             verified=contact.verified_at is not None and not contact.key_changed,
             device_hash=numbering.device_hash,
+            reply=text.reply if text else None,
+            timer=text.timer if text else 0,
+            expires_at=payload.sent_at + text.timer * 1000 if text and text.timer else None,
         )
         records.numberings.save(
             replace(numbering, sequence=payload.seq, previous_hash=payload_hash(plaintext))
         )
-        return replace(row, id=records.messages.save(row))
+        return replace(row, id=records.messages.save(row)), payload
 
     def renumber(self, contact: ContactRow) -> None:
         """The peer has another device: what is unconfirmed goes on where that device was left, under the same ids."""
@@ -198,12 +204,24 @@ class Outbox:
         device_hash = self.peers.device(contact).hash
         stream = records.stream(contact.id, device_hash)
         held = records.held_sequences(contact.id, device_hash)
-        shown = records.shown_sequences(contact.id, device_hash, READ_RECEIPTS)
+        shown: list[streams.Range] = []
+        if preferences.load(records).read_receipts:
+            unshown = records.content.unshown_sequences(contact.id, device_hash)
+            shown = streams.without(streams.received(stream, ()), unshown)
         return Receipt(
             self.context.own.conversation(contact),
             streams.flat(streams.received(stream, held), MAX_RANGES),
-            streams.flat(streams.ranges_of(shown)[-MAX_RANGES:], MAX_RANGES),
+            streams.flat(shown[-MAX_RANGES:], MAX_RANGES),
         )
+
+    def signal(self, contact: ContactRow, payload: Message) -> bool:
+        """Seal a signal if it can leave at once: in an answered session, to a contact whose key is the expected one."""
+        best = self.sessions.best(contact)
+        if contact.standing != "contact" or contact.key_changed or best is None or not best.confirmed:
+            return False
+        session = self._enclose(contact, self.sessions.read(best), payloads.encode(payload), None)
+        self.sessions.store(best, session)
+        return True
 
     # --- sessions --------------------------------------------------------------------------------------------
 
@@ -298,7 +316,7 @@ class Outbox:
             return
         message = replace(message, state="stored")
         self.context.records.messages.save(message)
-        if message.kind == TextMessage.KIND:
+        if message.visible:
             contact = self.context.records.contact(message.contact)
             self.context.tell(StateChanged(self.context.message(message, contact)))
 

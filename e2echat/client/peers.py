@@ -77,6 +77,7 @@ class Peers:
         ):
             return row
         self.context.records.sessions.delete("WHERE contact = ?", row.id)
+        self.context.records.content.change_author(row.id)
         self.context.tell(
             Problem(f"what came as {self.context.peer_name(row)} so far was not from the owner of that name")
         )
@@ -158,6 +159,8 @@ class Peers:
         if not same_person:
             # Whoever has the former identity does not speak under this name any more.
             records.sessions.delete("WHERE contact = ?", row.id)
+            # Nor may another one change what that one said.
+            records.content.change_author(row.id)
         return self.save(
             replace(
                 row,

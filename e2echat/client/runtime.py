@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import TypeVar
 
-from e2echat.client.effects import Drop, Effect, Send, Tell, Up, Want
+from e2echat.client.effects import Drop, Effect, Scrub, Send, Tell, Up, Want
 from e2echat.client.engine import MAILBOX, Engine
 from e2echat.client.events import AllIn, Disconnected, Event
 from e2echat.client.link import Link
@@ -192,17 +192,22 @@ class Runtime:
                 case Up(name):
                     self.failures.pop(name, None)
                 case Want(address):
-                    if self.started and address not in self._links:
-                        self._make_room()
-                        if len(self._links) < MAX_LINKS:
-                            self._connect(address, RelayAddress.parse(address))
+                    self._want(address)
                 case Tell(event):
                     self._tell(event)
+                case Scrub():
+                    self.records.empty_log()
 
     def _tell(self, event: Event) -> None:
         if isinstance(event, AllIn | Disconnected):
             self.all_in = isinstance(event, AllIn)
         self._events.append(event)
+
+    def _want(self, address: str) -> None:
+        if self.started and address not in self._links:
+            self._make_room()
+            if len(self._links) < MAX_LINKS:
+                self._connect(address, RelayAddress.parse(address))
 
     def _make_room(self) -> None:
         """A relay that moved, or a contact who said that his did, leaves a link behind that nobody needs."""

@@ -3,7 +3,8 @@
 ``missing`` and receipts are ranges of sequence numbers, first and last included, ascending and apart.
 """
 
-from collections.abc import Iterable
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from enum import Enum, auto
 from typing import TypeAlias
@@ -60,7 +61,7 @@ def give_up(stream: StreamRow, until: int) -> StreamRow:
 
 def fill(stream: StreamRow, seq: int) -> StreamRow:
     """A missing number came after all."""
-    return replace(stream, missing=_join(_without(missing(stream), seq)))
+    return replace(stream, missing=_join(without(missing(stream), [seq])))
 
 
 def received(stream: StreamRow, held: Iterable[int]) -> list[Range]:
@@ -74,6 +75,20 @@ def received(stream: StreamRow, held: Iterable[int]) -> list[Range]:
     if start < stream.next:
         ranges.append((start, stream.next - 1))
     return ranges + ranges_of(held)
+
+
+def without(ranges: list[Range], numbers: Sequence[int]) -> list[Range]:
+    """``ranges`` less some ``numbers``, which ascend."""
+    rest: list[Range] = []
+    for first, last in ranges:
+        start = first
+        for number in numbers[bisect_left(numbers, first) : bisect_right(numbers, last)]:
+            if start < number:
+                rest.append((start, number - 1))
+            start = number + 1
+        if start <= last:
+            rest.append((start, last))
+    return rest
 
 
 def ranges_of(numbers: Iterable[int]) -> list[Range]:
@@ -90,16 +105,6 @@ def ranges_of(numbers: Iterable[int]) -> list[Range]:
 def flat(ranges: list[Range], most: int) -> list[int]:
     """At most ``most`` ranges as a receipt carries them."""
     return [number for pair in ranges[:most] for number in pair]
-
-
-def _without(ranges: list[Range], seq: int) -> list[Range]:
-    rest: list[Range] = []
-    for first, last in ranges:
-        if first <= seq <= last:
-            rest += [pair for pair in ((first, seq - 1), (seq + 1, last)) if pair[0] <= pair[1]]
-        else:
-            rest.append((first, last))
-    return rest
 
 
 def _join(ranges: list[Range]) -> str:

@@ -56,4 +56,5 @@ class Views:
             key_changed=row.key_changed,
             unread=records.unread_count(row.id),
             last_at=None if last is None else instant(last.received_at or last.sent_at),
+            timer=records.content.conversation(row.id).timer,
         )

@@ -1,30 +1,38 @@
 """The plaintext inside a box: strict CBOR, typed. docs/spec/payloads.md.
 
 *Numbered* payloads carry a message id, a sequence number of their stream and the hash of the one before: order,
-gaps and duplicates are judged by these, across sessions. *Signals* (receipts) carry no number: they are never
+gaps and duplicates are judged by these, across sessions. *Signals* (receipts, typing) carry no number: they are never
 receipted, and losing one costs a repetition, not a message.
 """
 
 from dataclasses import dataclass, field
 from typing import Annotated, ClassVar, TypeAlias
+from unicodedata import category
 
 from e2echat.crypto.primitives import H
 from e2echat.errors import MalformedError
 from e2echat.wire import codec
 from e2echat.wire.address import MAX_ADDRESS
 from e2echat.wire.records import lp
-from e2echat.wire.schema import Many, Maybe, Message, Octets, Text, Unsigned
+from e2echat.wire.schema import Many, Maybe, Message, Octets, Text, Unsigned, rules
 
 MAX_TEXT = 50_000
 """Bytes of a text in UTF-8: with padding it stays below the largest envelope."""
+MAX_REACTION = 64
+"""Bytes of a reaction in UTF-8; the longest pictures that keyboards offer have about forty."""
+MAX_REACTION_CHARACTERS = 16
+MIN_TIMER, MAX_TIMER = 5, 366 * 86_400
+"""Seconds that a message lasts at least, to be read, and at most."""
 MAX_RANGES = 64
 """Ranges in one receipt; who has more holes tells of the oldest first."""
 NO_PREVIOUS = bytes(32)
 """In place of the previous payload's hash in the first of a stream."""
 
+MessageId = Octets(16)
 Digest: TypeAlias = Annotated[bytes, Octets(32)]
 Sequence: TypeAlias = Annotated[int, Unsigned(62)]
 """The number after the last one still fits into a signed integer of 64 bits."""
+Timer: TypeAlias = Annotated[int, Unsigned(32)]
 Ranges: TypeAlias = Annotated[list[int], Many(Unsigned(63), 2 * MAX_RANGES)]
 
 
@@ -32,7 +40,7 @@ Ranges: TypeAlias = Annotated[list[int], Many(Unsigned(63), 2 * MAX_RANGES)]
 class Numbered(Message):
     """What every payload that must not be lost carries. ``sent_at``: the sender's clock, unix milliseconds."""
 
-    id: Annotated[bytes, Octets(16)]
+    id: Annotated[bytes, MessageId]
     conversation: Annotated[bytes, Octets(16)]
     seq: Sequence
     prev: Digest
@@ -41,10 +49,64 @@ class Numbered(Message):
 
 @dataclass(frozen=True, slots=True)
 class TextMessage(Numbered):
-    """What a person wrote."""
+    """What a person wrote. ``reply``: the message that it answers; ``timer``: seconds until it is to disappear, 0 never."""
 
     KIND: ClassVar[str] = "text"
     text: Annotated[str, Text(MAX_TEXT)] = field(repr=False)
+    reply: Annotated[bytes | None, Maybe(MessageId)] = None
+    timer: Timer = 0
+
+    def __post_init__(self) -> None:
+        _require_timer(self, self.timer)
+
+
+@dataclass(frozen=True, slots=True)
+class Edit(Numbered):
+    """What a text of the sender's own says from now on."""
+
+    KIND: ClassVar[str] = "edit"
+    target: Annotated[bytes, MessageId]
+    text: Annotated[str, Text(MAX_TEXT)] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Deletion(Numbered):
+    """A message of the sender's own is to be forgotten."""
+
+    KIND: ClassVar[str] = "delete"
+    target: Annotated[bytes, MessageId]
+
+
+@dataclass(frozen=True, slots=True)
+class Reaction(Numbered):
+    """The sender's one reaction to a message of either side; empty takes it back."""
+
+    KIND: ClassVar[str] = "reaction"
+    target: Annotated[bytes, MessageId]
+    text: Annotated[str, Text(MAX_REACTION)] = field(repr=False)
+
+    def __post_init__(self) -> None:
+        Message.__post_init__(self)
+        if self.text and not is_reaction(self.text):
+            raise MalformedError("a reaction is a picture or a short word")
+
+
+@dataclass(frozen=True, slots=True)
+class TimerChange(Numbered):
+    """How long both sides' messages last from now on, in seconds; 0: as long as they are kept."""
+
+    KIND: ClassVar[str] = "timer"
+    timer: Timer
+
+    def __post_init__(self) -> None:
+        _require_timer(self, self.timer)
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown(Numbered):
+    """A numbered payload that a later version will understand; its bytes are kept as they came."""
+
+    KIND: ClassVar[str] = "unknown"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +137,20 @@ class Receipt(Message):
                 raise MalformedError("a receipt's ranges are not pairs of first and last")
 
 
-_KINDS: dict[str, type[Message]] = {kind.KIND: kind for kind in (TextMessage, Route, Receipt)}
+@dataclass(frozen=True, slots=True)
+class Typing(Message):
+    """Whether the sender is writing."""
+
+    KIND: ClassVar[str] = "typing"
+    conversation: Annotated[bytes, Octets(16)]
+    active: bool
+
+
+_KINDS: dict[str, type[Message]] = {
+    kind.KIND: kind for kind in (TextMessage, Edit, Deletion, Reaction, TimerChange, Route, Receipt, Typing)
+}
+_SIGNALS = (Receipt.KIND, Typing.KIND)
+_COMMON = frozenset(rules(Numbered))
 
 
 def encode(payload: Message) -> bytes:
@@ -84,16 +159,35 @@ def encode(payload: Message) -> bytes:
 
 
 def decode(plaintext: bytes) -> Message:
-    """The payload that was in the box.
+    """The payload that was in the box: ``Unknown`` for what is numbered, and not as this version knows it.
 
     Raises:
-        MalformedError: it is none of the kinds that this version knows.
+        MalformedError: it is nothing of the kind.
     """
     values = codec.decode_map(plaintext)
     kind = values.pop("kind", None)
-    if not isinstance(kind, str) or kind not in _KINDS:
-        raise MalformedError("a payload of an unknown kind")
-    return _KINDS[kind].from_map(values)
+    if not isinstance(kind, str):
+        raise MalformedError("a payload without a kind")
+    try:
+        if kind in _KINDS:
+            return _KINDS[kind].from_map(values)
+    except MalformedError:
+        if kind in _SIGNALS:
+            raise
+    return Unknown.from_map({name: value for name, value in values.items() if name in _COMMON})
+
+
+def is_reaction(text: str) -> bool:
+    """Whether ``text`` is short and of one piece: neither space nor control in it."""
+    return 0 < len(text) <= MAX_REACTION_CHARACTERS and not any(
+        character.isspace() or category(character) == "Cc" for character in text
+    )
+
+
+def _require_timer(message: Message, timer: int) -> None:
+    Message.__post_init__(message)
+    if timer and not MIN_TIMER <= timer <= MAX_TIMER:
+        raise MalformedError("a timer out of bounds")
 
 
 def payload_hash(plaintext: bytes) -> bytes:

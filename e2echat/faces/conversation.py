@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from e2echat.client.events import Connected, Contact, Disconnected, Message
 from e2echat.errors import E2EChatError, KeyChangedError
+from e2echat.faces.changes import message_text
 from e2echat.faces.exits import advice_for, sentence_for
 from e2echat.faces.feed import Feed, record_event, show_message
 from e2echat.faces.input import checked_text
@@ -64,7 +65,7 @@ class Conversation:
         # Nothing is recorded of somebody to whom nobody has written yet.
         recent = self._account.history(self.peer, limit=RECENT + len(waiting)) if self._contact() else []
         for message in [message for message in recent if message.id not in unseen][-RECENT:]:
-            self._out.text(message_head(message, with_state=True), message.text)
+            self._out.text(message_head(message, with_state=True), message_text(message))
         for message in waiting:
             show_message(self._account, self._out, message)
         contact = self._contact()

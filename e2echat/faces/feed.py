@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from e2echat.client.events import Connected, Disconnected, Event, Message, MessageArrived
+from e2echat.faces.changes import message_text, peer_of_change
 from e2echat.faces.output import Output
 from e2echat.faces.wording import event_record, message_head, message_record, notice
 
@@ -48,7 +49,9 @@ class Feed:
                     yield event
                 continue
             if not isinstance(event, MessageArrived):
-                yield event
+                peer = peer_of_change(event)
+                if peer is None or self._is_meant(peer):
+                    yield event
                 continue
             arrived = True
             if event.message.id in self._taken:
@@ -73,7 +76,7 @@ def show_message(account: "Account", out: Output, message: Message, *, with_date
     if out.json:
         out.record(message_record(message))
     else:
-        out.text(message_head(message, with_date=with_date), message.text)
+        out.text(message_head(message, with_date=with_date), message_text(message))
     account.mark_shown(message)
 
 

@@ -18,6 +18,7 @@ from e2echat.client.events import (
     Safety,
     Status,
 )
+from e2echat.faces.changes import change_notice, change_record, content_marks, content_record, duration
 from e2echat.faces.output import Part, Style
 
 Json = dict[str, object]
@@ -50,6 +51,9 @@ def message_record(message: Message) -> Json:
         "text": message.text,
         "verified": message.verified,
         "new_key": message.new_key,
+        **content_record(message),
+        "edited_at": timestamp(message.edited_at),
+        "expires_at": timestamp(message.expires_at),
     }
 
 
@@ -74,6 +78,7 @@ def message_head(message: Message, *, with_date: bool = True, with_state: bool =
         name, style = message.sender, Style.FAINT
         if with_state:
             marks.append(message.state.value)
+    marks += content_marks(message)
     mark = f" ({'; '.join(marks)})" if marks else ""
     return (Style.FAINT, clock(message.sent_at, with_date=with_date)), " ", (style, name), mark, ": "
 
@@ -106,7 +111,7 @@ def notice(event: Event, inside: str | None = None) -> str | None:
         case Problem(reason):
             sentence = reason
         case _:
-            pass
+            sentence = change_notice(event)
     return sentence
 
 
@@ -126,7 +131,7 @@ def event_record(event: Event) -> Json | None:
         case NewStranger(peer):
             return {"type": "new_stranger", "peer": peer}
         case _:
-            return None
+            return change_record(event)
 
 
 def contact_record(contact: Contact) -> Json:
@@ -141,6 +146,7 @@ def contact_record(contact: Contact) -> Json:
         "key_changed": contact.key_changed,
         "unread": contact.unread,
         "last_at": timestamp(contact.last_at),
+        "timer": contact.timer,
     }
 
 
@@ -151,6 +157,8 @@ def contact_words(contact: Contact) -> list[str]:
         words.append(contact.standing)
     if contact.key_changed:
         words.append("key changed, sending is held")
+    if contact.timer:
+        words.append(f"messages disappear: {duration(contact.timer)}")
     if contact.unread:
         words.append(f"{contact.unread} unread")
     if contact.last_at:

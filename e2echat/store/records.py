@@ -7,8 +7,10 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import replace
 
+from e2echat.store.content import Content
 from e2echat.store.database import Database
 from e2echat.store.rows import (
+    VISIBLE,
     ContactRow,
     HeldRow,
     MessageRow,
@@ -20,6 +22,7 @@ from e2echat.store.rows import (
 )
 from e2echat.store.table import Table
 
+_VISIBLE = f"kind IN {VISIBLE}"
 _UNSETTLED = "outgoing = 1 AND state IN ('queued', 'stored')"
 _UNSEALED = f"{_UNSETTLED} AND NOT EXISTS (SELECT 1 FROM outbox WHERE message = messages.id)"  # noqa: S608 - a constant
 
@@ -38,11 +41,16 @@ class Records:
         self.numberings = Table(database, "numbering", NumberingRow, "contact", "device_hash")
         self.streams = Table(database, "streams", StreamRow, "contact", "device_hash")
         self.held = Table(database, "held", HeldRow, "contact", "device_hash", "seq")
+        self.content = Content(database)
         self._outbox = Table(database, "outbox", OutboxRow, "envelope_id")
 
     def transaction(self) -> AbstractContextManager[None]:
         """All or nothing; see ``Database.transaction``."""
         return self._database.transaction()
+
+    def empty_log(self) -> None:
+        """Have the disk forget what the database has forgotten; outside a transaction."""
+        self._database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def close(self) -> None:
         """Close the database."""
@@ -194,7 +202,7 @@ class Records:
 
     def history(self, contact: int, search: str | None, limit: int | None) -> list[MessageRow]:
         """Texts of a conversation, oldest first: the last ``limit`` that contain ``search``."""
-        condition = "WHERE contact = ? AND kind = 'text' AND (? IS NULL OR instr(lower(text), lower(?)) > 0) "
+        condition = f"WHERE contact = ? AND {_VISIBLE} AND (? IS NULL OR instr(lower(text), lower(?)) > 0) "
         rows = self.messages.select(
             condition + "ORDER BY id DESC LIMIT ?", contact, search, search, -1 if limit is None else limit
         )
@@ -203,27 +211,18 @@ class Records:
     def unshown(self) -> list[MessageRow]:
         """Incoming texts that no face has shown, in the order of arrival."""
         return self.messages.select(
-            f"WHERE outgoing = 0 AND shown = 0 AND kind = 'text' AND {HEARD} ORDER BY id"
+            f"WHERE outgoing = 0 AND shown = 0 AND {_VISIBLE} AND {HEARD} ORDER BY id"
         )
 
     def unread_count(self, contact: int) -> int:
         """How many of those a contact has."""
         return self.messages.count(
-            f"WHERE contact = ? AND outgoing = 0 AND shown = 0 AND kind = 'text' AND {HEARD}", contact
+            f"WHERE contact = ? AND outgoing = 0 AND shown = 0 AND {_VISIBLE} AND {HEARD}", contact
         )
 
     def last_message(self, contact: int) -> MessageRow | None:
         """The latest text of a conversation."""
-        return self.messages.one("WHERE contact = ? AND kind = 'text' ORDER BY id DESC", contact)
-
-    def shown_sequences(self, contact: int, device_hash: bytes, limit: int) -> list[int]:
-        """The latest sequence numbers of a peer's device that were shown, ascending."""
-        rows = self._database.execute(
-            "SELECT seq FROM messages WHERE contact = ? AND outgoing = 0 AND device_hash = ? AND shown = 1 "
-            "ORDER BY seq DESC LIMIT ?",
-            (contact, device_hash, limit),
-        )
-        return [row[0] for row in reversed(rows)]
+        return self.messages.one(f"WHERE contact = ? AND {_VISIBLE} ORDER BY id DESC", contact)
 
     def count_queued(self) -> int:
         """Texts of ours that the relay does not have."""

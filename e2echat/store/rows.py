@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass, field
 
+VISIBLE = ("text", "unknown")
+"""Kinds of messages that a person is shown."""
+
 
 @dataclass(frozen=True, slots=True)
 class ContactRow:
@@ -76,7 +79,12 @@ class PrekeyRow:
 
 @dataclass(frozen=True, slots=True)
 class MessageRow:
-    """A numbered payload, either way. ``payload``: the exact bytes of one of ours until it is delivered."""
+    """A numbered payload, either way.
+
+    ``payload``: the exact bytes of one of ours until it is delivered, and of one of an unknown kind for good.
+    ``reply``: the message that it answers. ``timer``: seconds that it lasts; ``expires_at``: set once they run.
+    ``edited_at``: when the author says that he changed it; of a ``deleted`` one only the place is left.
+    """
 
     id: int
     contact: int
@@ -97,6 +105,53 @@ class MessageRow:
     kem_epoch: int | None = None
     size: int | None = None
     reduced: bool = False
+    reply: bytes | None = None
+    timer: int = 0
+    edited_at: int | None = None
+    deleted: bool = False
+    expires_at: int | None = None
+
+    @property
+    def visible(self) -> bool:
+        """Whether a person is shown it; anything else only changes what is shown."""
+        return self.kind in VISIBLE
+
+
+@dataclass(frozen=True, slots=True)
+class ReactionRow:
+    """One side's reaction to a message: the last by ``sent_at``; empty when it was taken back."""
+
+    message: int
+    outgoing: bool
+    text: str = field(repr=False)
+    sent_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class EarlyRow:
+    """A payload that changes a message which is still missing."""
+
+    id: int
+    contact: int
+    device_hash: bytes
+    target: bytes
+    payload: bytes = field(repr=False)
+    kept_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class ConversationRow:
+    """What holds for the conversation with a contact.
+
+    ``timer``: seconds that new messages last, as whoever set it last wants it, at ``timer_set_at`` in the payload
+    ``timer_set_by``. ``author_since``: the last message before the present identity was accepted.
+    """
+
+    contact: int
+    timer: int = 0
+    timer_set_at: int = 0
+    timer_set_by: bytes = b""
+    author_since: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,9 +4,6 @@ import traceback
 from pathlib import Path
 
 import pytest
-from cryptography.hazmat.primitives.ciphers import Cipher
-from cryptography.hazmat.primitives.ciphers.algorithms import AES256
-from cryptography.hazmat.primitives.ciphers.modes import CBC
 
 from e2echat.crypto.primitives import SystemRandomness
 from e2echat.errors import E2EChatError
@@ -14,6 +11,7 @@ from e2echat.store.database import Database
 from e2echat.store.private_files import write_private
 from e2echat.store.profile import Profile
 from e2echat.store.vault import FLOOR, VaultContents, open_vault, seal_vault
+from tests.helpers.pages import pages_opened_with_the_key
 
 PASSPHRASE = "PLANTED-PASSPHRASE"
 SEED = b"PLANTED-SEED".ljust(32, b"+")
@@ -51,22 +49,12 @@ def test_files(profile: Profile) -> None:
         assert_clean(path.name.encode() + path.read_bytes())
 
 
-def pages_opened_with_the_key(path: Path) -> bytes:
-    """SQLCipher 4: pages of 4096 bytes, AES-256-CBC, the last 80 being IV, HMAC and padding; 16 of salt first."""
-    data, opened = path.read_bytes(), b""
-    for start in range(0, len(data), 4096):
-        end = start + 4096 - 80
-        decryptor = Cipher(AES256(KEY), CBC(data[end : end + 16])).decryptor()
-        opened += decryptor.update(data[start + (0 if start else 16) : end])
-    return opened
-
-
 def test_what_is_deleted_is_gone_from_what_the_key_opens(profile: Profile) -> None:
-    assert TEXT.encode() in pages_opened_with_the_key(profile.database)
+    assert TEXT.encode() in pages_opened_with_the_key(profile.database, KEY)
     database = Database.open(profile.database, KEY, [""])
     database.execute("DELETE FROM notes")
     database.close()
-    assert TEXT.encode() not in pages_opened_with_the_key(profile.database)
+    assert TEXT.encode() not in pages_opened_with_the_key(profile.database, KEY)
 
 
 def test_tracebacks(profile: Profile, capfd: pytest.CaptureFixture[str]) -> None:

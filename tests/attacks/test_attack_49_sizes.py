@@ -1,13 +1,27 @@
-"""Sizes of envelopes for texts of 0 to 600 bytes, short payloads and KEM steps: one class before the first
-reply, one after it."""
+"""Sizes of envelopes for texts of 0 to 600 bytes, all that may happen to them, receipts, typing and KEM steps: one class
+before the first reply, one after it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 import pytest
 
+from e2echat.crypto import payloads
 from e2echat.crypto.padding import ENVELOPE_FLOOR, FIRST_ENVELOPE_FLOOR
+from e2echat.crypto.payloads import (
+    MAX_TIMER,
+    Deletion,
+    Edit,
+    Reaction,
+    Receipt,
+    Route,
+    TextMessage,
+    TimerChange,
+    Typing,
+    encode,
+)
 from e2echat.crypto.ratchet import IDLE_SECONDS
+from e2echat.wire.schema import Message
 
 if TYPE_CHECKING:
     from tests.conftest import Person, Talk
@@ -34,6 +48,34 @@ def test_after_it(talk: "Talk") -> None:
         epochs.add(talk.sides[who].kem_epoch)
     assert sizes == {ENVELOPE_FLOOR}
     assert epochs >= {1, 2}
+
+
+def _payloads() -> Iterator[Message]:
+    """One of each kind, as long as four billion messages make it, and texts and edits of every length."""
+    head = (b"i" * 16, b"c" * 16, (1 << 32) - 1, b"p" * 32, (1 << 53) - 1)
+    target = b"t" * 16
+    yield from (TextMessage(*head, "a" * length) for length in (0, 1, 300, 600))
+    for length in (0, 1, 300, 560):
+        yield TextMessage(*head, "a" * length, target, MAX_TIMER)
+        yield Edit(*head, target, "a" * length)
+    yield Deletion(*head, target)
+    yield Reaction(*head, target, "")
+    yield Reaction(*head, target, "\N{REGIONAL INDICATOR SYMBOL LETTER A}" * 16)
+    yield TimerChange(*head, MAX_TIMER)
+    yield Route(*head, "relay://" + "a" * 100, bytes(16), bytes(32), bytes(32))
+    yield Receipt(b"c" * 16, [1, 4_000_000] * 10, [1, 4_000_000] * 10)
+    yield Typing(b"c" * 16, active=True)
+
+
+def test_what_is_inside_does_not_show(talk: "Talk") -> None:
+    """That there is something is all that a size says: an edit looks like a text, and like somebody's typing."""
+    made = list(_payloads())
+    assert {payload.KIND for payload in made} == set(payloads._KINDS)
+    first = {len(talk.send("alice", encode(payload))) for payload in made}
+    talk.pass_on("bob")
+    talk.pass_on("alice")
+    assert first == {FIRST_ENVELOPE_FLOOR}
+    assert {talk.pass_on("alice", encode(payload)).size for payload in made} == {ENVELOPE_FLOOR}
 
 
 def test_the_length_of_a_name_does_not_show(alice: "Person", bob: "Person", mallory: "Person") -> None:

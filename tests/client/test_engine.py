@@ -1,5 +1,6 @@
 """Two people, the real cores, a network that behaves."""
 
+from e2echat.client.arrivals import READ_DELAY
 from e2echat.client.events import AllIn, Connected, MessageState, NewStranger
 from tests.world import World
 
@@ -56,6 +57,8 @@ def test_shown_messages_are_told_to_their_sender(world: World) -> None:
     (bob_row,) = bob.rows("alice")
     bob.step(lambda: bob.engine.mark_shown(bob_row.id))
     world.settle()
+    assert alice.state(first) is MessageState.DELIVERED
+    world.pass_time(READ_DELAY / 1000)
     assert alice.state(first) is MessageState.READ
 
 

@@ -206,6 +206,13 @@ class TestReceive:
                 "text": text,
                 "verified": False,
                 "new_key": False,
+                "kind": "text",
+                "reply_to": None,
+                "reactions": [],
+                "edited_at": None,
+                "deleted": False,
+                "timer": 0,
+                "expires_at": None,
             }
         ]
 
@@ -407,6 +414,7 @@ class TestPeople:
             "key_changed",
             "unread",
             "last_at",
+            "timer",
         }
         assert (second["name"], second["verified"], second["last_at"]) == ("carol", True, None)
 

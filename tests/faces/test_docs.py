@@ -10,7 +10,16 @@ import click
 import pytest
 
 from e2echat.client.account import Account
-from e2echat.client.events import Gap, KeyChanged, NewStranger, Restarted
+from e2echat.client.events import (
+    Gap,
+    KeyChanged,
+    MessageDeleted,
+    MessageEdited,
+    NewStranger,
+    Reacted,
+    Restarted,
+    TimerChanged,
+)
 from e2echat.crypto.keys import SigningKey
 from e2echat.crypto.primitives import SystemRandomness
 from e2echat.faces.cli.app import COMMANDS, app
@@ -133,7 +142,16 @@ def test_the_objects_are_those_documented(
     }
     world.message("hi")
     world.people["eve"] = person("eve", standing="stranger")
-    for event in (Gap("bob", 1), KeyChanged("bob", verified=False), Restarted("bob"), NewStranger("eve")):
+    message = world.messages[0]
+    for event in (
+        *(Gap("bob", 1), KeyChanged("bob", verified=False), Restarted("bob"), NewStranger("eve")),
+        *(
+            MessageEdited(message),
+            MessageDeleted(message),
+            Reacted(message, "bob", "+1"),
+            TimerChanged("bob", "bob", 5),
+        ),
+    ):
         world.happen(event)
     printed: dict[str, set[str]] = {}
     for arguments in (

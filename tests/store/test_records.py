@@ -163,8 +163,8 @@ def test_unshown_and_shown(records: Records, bob: ContactRow) -> None:
     incoming = [_message(records, bob, seq, outgoing=False, shown=seq != 2) for seq in (1, 2, 3)]
     assert records.unshown() == [incoming[1]]
     assert records.unread_count(bob.id) == 1
-    assert records.shown_sequences(bob.id, DEVICE, 9) == [1, 3]
-    assert records.shown_sequences(bob.id, DEVICE, 1) == [3]
+    assert records.content.unshown_sequences(bob.id, DEVICE) == [2]
+    assert records.content.unshown_sequences(bob.id, b"other".ljust(32)) == []
 
 
 def test_what_was_seen_is_known_until_it_expires(records: Records, bob: ContactRow) -> None:

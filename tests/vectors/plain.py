@@ -159,9 +159,41 @@ def payloads() -> Iterator[Vector]:
         "delivered": [1, 4, 6, 6],
         "read": [],
     }
-    for values in (text, route, route | {"proof": K(fixed("ca"), "reply", fixed("th"))}, receipt):
+    target: Vector = {"target": fixed("target", 16)}
+    known: tuple[Vector, ...] = (
+        text,
+        text | {"reply": fixed("target", 16)},
+        text | {"timer": 3600},
+        text | {"reply": fixed("target", 16), "timer": 5},
+        numbered | target | {"kind": "edit", "text": "Grüße, 🦊"},
+        numbered | target | {"kind": "delete"},
+        numbered | target | {"kind": "reaction", "text": "👍🏽"},
+        numbered | target | {"kind": "reaction", "text": ""},
+        numbered | {"kind": "timer", "timer": 604_800},
+        numbered | {"kind": "timer", "timer": 0},
+        route,
+        route | {"proof": K(fixed("ca"), "reply", fixed("th"))},
+        receipt,
+        {"kind": "typing", "conversation": conversation, "active": True},
+    )
+    for values in known:
         raw = cbor(values)
         yield {"function": "payload", "values": values, "out": raw, "hash": H("payload", raw)}
+    reaction: Vector = numbered | target | {"kind": "reaction"}
+    later: dict[str, Vector] = {
+        "a kind of a later version": text | {"kind": "picture"},
+        "a field of a later version": text | {"bold": True},
+        "a text of 50001 bytes": text | {"text": "m" * 50_001},
+        "a timer of 4 seconds": text | {"timer": 4},
+        "a timer of a year and a day": numbered | {"kind": "timer", "timer": 367 * 86_400},
+        "a timer written out for nothing": text | {"timer": 0},
+        "a reply to nothing, written out": text | {"reply": None},
+        "a reaction of two words": reaction | {"text": "well done"},
+        "a reaction with an escape": reaction | {"text": "\x1b[2J"},
+        "a reaction of 17 characters": reaction | {"text": "!" * 17},
+    }
+    for what, values in later.items():
+        yield {"function": "unknown payload", "name": what, "out": cbor(values), "common": numbered}
 
 
 def relay() -> Iterator[Vector]:

@@ -326,14 +326,14 @@ def _messages() -> Iterator[Vector]:
     for what, values in messages.items():
         yield _case("message", what, "malformed", bytes=frame(0, cbor(values))[8:])
     found = {each["values"]["kind"]: each["values"] for each in payloads() if each["function"] == "payload"}
-    text, receipt = found["text"], found["receipt"]
+    text, receipt, typing = found["text"], found["receipt"], found["typing"]
     for what, values in {
-        "an unknown kind": text | {"kind": "picture"},
         "a kind that is a list": text | {"kind": []},
         "no kind": {key: value for key, value in text.items() if key != "kind"},
         "a field missing": {key: value for key, value in text.items() if key != "seq"},
-        "an unknown field": text | {"bold": True},
-        "a text of 50001 bytes": text | {"text": "m" * 50_001},
+        "a signal of a later version": receipt | {"kind": "wave"},
+        "a field of a later version in a signal": typing | {"since": 1},
+        "a typing that is a number": typing | {"active": 1},
         "an id of 15 bytes": text | {"id": bytes(15)},
         "a number above its bound": text | {"seq": 2**62},
         "a range above 2^63-1": receipt | {"delivered": [1, 2**63]},

@@ -2,6 +2,7 @@
 
 import click
 
+from e2echat.faces.changes import message_text
 from e2echat.faces.cli.options import common, peer_argument, words
 from e2echat.faces.cli.session import Session
 from e2echat.faces.output import Style
@@ -42,4 +43,4 @@ def history(session: Session, peer: str, search: str | None, limit: int | None) 
             if session.out.json:
                 session.out.record(history_record(message))
             else:
-                session.out.text(message_head(message, with_state=True), message.text)
+                session.out.text(message_head(message, with_state=True), message_text(message))
