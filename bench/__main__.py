@@ -16,10 +16,18 @@ def _beside_peers(taken: dict[str, Taken]) -> None:
     print(f"{added:>+6.1%}   what the post-quantum step adds to a ping-pong on average")
 
 
+def _beside_bare_python(taken: dict[str, Taken]) -> None:
+    print("\nTime until something is there, beside a Python that does nothing")
+    for name, most in start.AIMS.items():
+        ratio = taken[name].over(taken[start.BARE])
+        print(f"{ratio:>6.1f} x {name}  at most {most}: {'yes' if ratio <= most else 'NO'}")
+
+
 def main() -> None:
     figures: list[Figure] = [*micro.figures(), *sessions.figures(), *peers.figures(), *start.figures()]
     taken = run(figures)
     _beside_peers(taken)
+    _beside_bare_python(taken)
     print(f"\n{'ratio':>8}  {'median':>10}  {'spread':>6}")
     for figure in figures:
         own = taken[figure.name]

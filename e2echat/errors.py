@@ -118,6 +118,10 @@ class ProfileBusyError(EnvironmentFault):
     """Another e2echat process holds this profile."""
 
 
+class OwnerSilentError(ProfileBusyError):
+    """The e2echat process that holds this profile does not answer."""
+
+
 class StorageError(EnvironmentFault):
     """The disk did not take or give what it should."""
 

@@ -140,10 +140,10 @@ class Engine:
         self.outbox.introduced(contact, bundle)
         return self.context.records.contact(contact.id)
 
-    def add_text(self, contact: ContactRow, text: str, reply: bytes | None = None) -> bytes:
-        """Number and store a text; its message id."""
+    def add_text(self, contact: ContactRow, text: str, *ids: bytes | None) -> bytes:
+        """Number and store a text; its message id. ``ids``: ``reply`` and ``message_id`` of ``Outbox.add_text``."""
         # As it is now: since the caller looked, a link may have changed the row.
-        return self.outbox.add_text(self.context.records.contact(contact.id), text, reply).message_id
+        return self.outbox.add_text(self.context.records.contact(contact.id), text, *ids).message_id
 
     def mark_shown(self, message: int) -> None:
         """A message was shown to the person."""

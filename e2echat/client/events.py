@@ -124,7 +124,10 @@ class Safety:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """The account and how it stands. ``one_time_prekeys``: left at the relay, None when not connected yet."""
+    """The account and how it stands. ``one_time_prekeys``: left at the relay, None when not connected yet.
+
+    ``process`` owns the profile.
+    """
 
     name: str
     address: str
@@ -138,6 +141,7 @@ class Status:
     home: str
     passphrase: bool
     proxy: str | None = None
+    process: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,6 +280,11 @@ class AllIn:
     """Everything that had waited at the relay at sign-in has been taken in."""
 
 
+@dataclass(frozen=True, slots=True)
+class Missed:
+    """Events went by that this consumer did not get: look again at what is unshown, and at what else matters."""
+
+
 Event: TypeAlias = (
     MessageArrived
     | StateChanged
@@ -293,4 +302,5 @@ Event: TypeAlias = (
     | Disconnected
     | Problem
     | AllIn
+    | Missed
 )

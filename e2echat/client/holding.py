@@ -18,6 +18,16 @@ from e2echat.store.vault import MAX_VAULT, VaultContents, needs_passphrase, open
 from e2echat.wire.address import JoinAddress
 
 
+def unlock(profile: Profile, passphrase: Callable[[], str]) -> VaultContents:
+    """What the profile's vault holds; ``passphrase`` is called only if there is one.
+
+    Raises:
+        WrongPassphraseError, StorageError, UnsafeProfileError: as their docstrings say.
+    """
+    raw = read_private(profile.vault, MAX_VAULT)
+    return open_vault(raw, passphrase() if needs_passphrase(raw) else None)
+
+
 @dataclass(frozen=True, slots=True)
 class Holding:
     """Open until ``release``."""
@@ -26,6 +36,7 @@ class Holding:
     lock: ProfileLock
     records: Records
     own: Own
+    vault: VaultContents
 
     @classmethod
     def create(
@@ -65,28 +76,22 @@ class Holding:
             write_private(profile.vault, sealed)
             undo.pop_all()
             let_go.pop_all()
-        return cls(profile, lock, records, own)
+        return cls(profile, lock, records, own, vault)
 
     @classmethod
-    def open(cls, home: Path, passphrase: Callable[[], str]) -> Self:
-        """Open the account in ``home``; ``passphrase`` is called only if it has one.
+    def open(cls, profile: Profile, lock: ProfileLock, vault: VaultContents) -> Self:
+        """Open the account in ``profile``, whose ``lock`` is held; let go of it if that fails.
 
         Raises:
-            NoProfileError, WrongPassphraseError, ProfileBusyError, StorageError, UnsafeProfileError: as their
-            docstrings say.
+            StorageError, UnsafeProfileError: as their docstrings say.
         """
-        forbid_core_dumps()
-        profile = Profile.open(home)
-        raw = read_private(profile.vault, MAX_VAULT)
-        vault = open_vault(raw, passphrase() if needs_passphrase(raw) else None)
         with ExitStack() as undo:
-            lock = profile.lock()
             undo.callback(lock.release)
             records = Records(Database.open(profile.database, vault.database_key, must_exist=True))
             undo.callback(records.close)
             own = Own.load(records, SigningKey(vault.account_seed))
             undo.pop_all()
-        return cls(profile, lock, records, own)
+        return cls(profile, lock, records, own, vault)
 
     @property
     def has_passphrase(self) -> bool:

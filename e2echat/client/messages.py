@@ -1,4 +1,4 @@
-"""What can be done to messages beyond sending them: a part of ``Account``."""
+"""What can be done to messages beyond sending them, in the process that owns the profile: a part of ``LocalAccount``."""
 
 import re
 
@@ -15,7 +15,7 @@ from e2echat.store.rows import MessageRow
 
 
 class MessageMethods:
-    """Every change is queued like a text, and holds here at once."""
+    """What ``changes.Changes`` calls, whose docstrings say what it does."""
 
     def __init__(self, runtime: Runtime, engine: Engine, records: Records, book: AddressBook) -> None:
         self._runtime = runtime
@@ -25,71 +25,47 @@ class MessageMethods:
         self._views = Views(engine.context)
 
     def edit(self, message_id: str, text: str) -> str:
-        """Have a text of ours say something else on both sides; the id of the change.
-
-        Raises:
-            LocalError: it is no text of ours, or deleted.
-            InvalidTextError, TextTooLongError: as their docstrings say.
-        """
+        """See ``Changes.edit``."""
         require_text(text)
         return self._runtime.step(
             lambda: self._engine.writing.edit(self._message(message_id, ours=True), text)
         ).hex()
 
     def delete(self, message_id: str) -> str:
-        """Delete a message of ours here, and ask the other side's client to; the id of the change.
-
-        What was read, copied or backed up over there is out of reach.
-
-        Raises:
-            LocalError: it is not ours, or deleted already.
-        """
+        """See ``Changes.delete``."""
         return self._runtime.step(
             lambda: self._engine.writing.delete(self._message(message_id, ours=True))
         ).hex()
 
     def react(self, message_id: str, reaction: str) -> str:
-        """React to a message of either side, in place of our last reaction to it; "" takes it back. The id of the change.
-
-        Raises:
-            LocalError: no such message, or it is deleted, or ``reaction`` is more than a picture or a short word.
-        """
+        """See ``Changes.react``."""
         return self._runtime.step(
             lambda: self._engine.writing.react(self._message(message_id, ours=False), reaction)
         ).hex()
 
     def set_timer(self, peer: str, seconds: int) -> str:
-        """Have new messages of both sides disappear ``seconds`` after they were read, 0 never; the id of the change.
-
-        Raises:
-            NoSuchPeerError: there is no such contact.
-            LocalError: less than five seconds, or more than a year.
-        """
+        """See ``Changes.set_timer``."""
         contact = self._book.require(peer)
         return self._runtime.step(lambda: self._engine.writing.set_timer(contact, seconds)).hex()
 
     def typing(self, peer: str, *, active: bool) -> None:
-        """Let ``peer`` know that we write, or left off, if the settings and the connection allow. Call it for every key.
-
-        Raises:
-            NoSuchPeerError: there is no such contact.
-        """
+        """See ``Changes.typing``."""
         contact = self._book.require(peer)
         self._runtime.step(lambda: self._engine.typing(contact, active=active))
 
     def provenance(self, message_id: str) -> list[Provenance]:
-        """How the messages of that id came or went; one, unless a peer chose an id that was taken."""
+        """See ``Changes.provenance``."""
         wanted = parsed_id(message_id)
         return self._runtime.look(
             lambda: [self._views.provenance(row) for row in self._records.messages_with_id(wanted)]
         )
 
     def settings(self) -> Settings:
-        """What we have decided for all conversations."""
+        """See ``Changes.settings``."""
         return self._runtime.look(lambda: preferences.load(self._records))
 
     def change_settings(self, settings: Settings) -> None:
-        """Decide otherwise."""
+        """See ``Changes.change_settings``."""
         self._runtime.step(lambda: preferences.save(self._records, settings))
 
     def _message(self, message_id: str, *, ours: bool) -> MessageRow:

@@ -49,7 +49,9 @@ class Outbox:
 
     # --- numbering -------------------------------------------------------------------------------------------
 
-    def add_text(self, contact: ContactRow, text: str, reply: bytes | None = None) -> MessageRow:
+    def add_text(
+        self, contact: ContactRow, text: str, reply: bytes | None = None, message_id: bytes | None = None
+    ) -> MessageRow:
         """Number and store a text, the answer to ``reply`` if there is one. Answering a stranger lets him in.
 
         Raises:
@@ -62,7 +64,7 @@ class Outbox:
         contact = self.peers.let_in(contact)
         self.tell_route(contact)
         timer = self.context.records.content.conversation(contact.id).timer
-        return self.number(contact, lambda head: TextMessage(*head, text, reply, timer))[0]
+        return self.number(contact, lambda head: TextMessage(*head, text, reply, timer), message_id)[0]
 
     def tell_route(self, contact: ContactRow) -> None:
         """Give a contact our own route, once a session that he opened, and whenever it has changed."""
@@ -87,13 +89,15 @@ class Outbox:
             self.tell_route(self.peers.save(replace(contact, route_told=False)))
         return len(told)
 
-    def number(self, contact: ContactRow, build: Callable[[Head], Made]) -> tuple[MessageRow, Made]:
-        """Number and store the payload that ``build`` makes of its head."""
+    def number(
+        self, contact: ContactRow, build: Callable[[Head], Made], message_id: bytes | None = None
+    ) -> tuple[MessageRow, Made]:
+        """Number and store the payload that ``build`` makes of its head, under a fresh id unless there is one."""
         records = self.context.records
         numbering = records.numbering(contact.id, self.peers.device(contact).hash)
         payload = build(
             (
-                self.context.randomness.octets(16),
+                message_id or self.context.randomness.octets(16),
                 self.context.own.conversation(contact),
                 numbering.sequence + 1,
                 numbering.previous_hash,

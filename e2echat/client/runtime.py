@@ -6,20 +6,19 @@ what leaves is in the order of the steps; nothing in them blocks.
 
 import threading
 import time
-from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
+from e2echat.client.backend import GoneError
 from e2echat.client.effects import Drop, Effect, Scrub, Send, Tell, Up, Want
 from e2echat.client.engine import MAILBOX, Engine
 from e2echat.client.events import AllIn, Disconnected, Event
 from e2echat.client.link import Link
+from e2echat.client.subscription import Subscription
 from e2echat.errors import E2EChatError, StorageError
 from e2echat.store.records import Records
 from e2echat.wire.address import RelayAddress
-
-MAX_EVENTS = 4096
-"""Events kept for a face that does not look; messages themselves are in the history, unshown."""
 
 MAX_LINKS = 16
 """Connections kept to relays; a contact says where his is, and may say so again and again."""
@@ -45,7 +44,8 @@ class Runtime:
         self.all_in = False
         """Whether everything that waited at the relay at sign-in has been taken in."""
         self._changed = threading.Condition(threading.RLock())
-        self._events: deque[Event] = deque(maxlen=MAX_EVENTS)
+        self._subscriptions: list[Subscription] = []
+        self._caller = threading.local()
         self._links: dict[str, Link] = {}
         self._names: dict[Link, str] = {}
         self._retired: list[Link] = []
@@ -55,10 +55,11 @@ class Runtime:
     # --- what the account calls ----------------------------------------------------------------------------------
 
     def start(self) -> None:
-        """Connect, and stay connected."""
+        """Connect, and stay connected. Again does nothing."""
         with self._changed:
-            self._connect_own()
-        self._clock.start()
+            if not self.started and not self._closed:
+                self._connect_own()
+                self._clock.start()
 
     def relink(self) -> None:
         """Make every connection anew: where our relay is, or what leads there, has changed."""
@@ -81,8 +82,10 @@ class Runtime:
 
         Raises:
             StorageError: the disk did not take it; nothing of it happened.
+            GoneError: after ``close``.
         """
         with self._changed:
+            self._require_open()
             self.engine.begin(unix_milliseconds())
             sound = False
             try:
@@ -109,26 +112,56 @@ class Runtime:
         self._carry_out([Drop(name, failure) for name in self._links])
 
     def look(self, question: Callable[[], Result]) -> Result:
-        """Ask the records or the engine something, between steps."""
+        """Ask the records or the engine something, between steps; GoneError after ``close``."""
         with self._changed:
+            self._require_open()
             return question()
 
     def wait(self, question: Callable[[], Result], timeout: float) -> Result | None:
-        """The first answer that is not None; None when there is none within ``timeout`` seconds."""
+        """The first answer that is not None; None when there is none within ``timeout`` seconds.
+
+        Raises:
+            GoneError: closed meanwhile.
+        """
         deadline = time.monotonic() + timeout
         with self._changed:
-            while (answer := question()) is None:
+            while True:
+                self._require_open()
+                answer = question()
                 left = deadline - time.monotonic()
-                if left <= 0 or self._closed:
-                    return None
-                self._changed.wait(left)
-            return answer
+                if answer is not None or left <= 0:
+                    return answer
+                self._changed.wait(min(left, threading.TIMEOUT_MAX))
 
-    def next_event(self, timeout: float | None) -> Event | None:
-        """The oldest event that no face has taken; None when there is none in time, or after ``close``."""
+    def subscribe(self) -> Subscription:
+        """Events from now on, for one consumer."""
         with self._changed:
-            self._changed.wait_for(lambda: self._events or self._closed, timeout)
-            return self._events.popleft() if self._events else None
+            self._subscriptions.append(Subscription())
+            return self._subscriptions[-1]
+
+    def unsubscribe(self, subscription: Subscription) -> None:
+        """Its consumer has gone: what was called for it ends with GoneError."""
+        with self._changed:
+            self._subscriptions.remove(subscription)
+            subscription.closed = True
+            self._changed.notify_all()
+
+    @contextmanager
+    def calling_for(self, subscription: Subscription) -> Iterator[None]:
+        """What this thread does within is for that consumer."""
+        self._caller.subscription = subscription
+        try:
+            yield
+        finally:
+            self._caller.subscription = None
+
+    def next_event(self, subscription: Subscription, timeout: float | None) -> Event | None:
+        """The oldest event that its consumer has not taken; None when there is none within ``timeout`` seconds.
+
+        Raises:
+            GoneError: closed meanwhile.
+        """
+        return self.wait(subscription.take, threading.TIMEOUT_MAX if timeout is None else timeout)
 
     def close(self, flush: float) -> None:
         """Stop: links flushed for at most ``flush`` seconds, threads ended."""
@@ -160,6 +193,11 @@ class Runtime:
         self._reported(lambda: self.engine.link_down(self._names[link], str(error)), link)
 
     # --- inside ----------------------------------------------------------------------------------------------------
+
+    def _require_open(self) -> None:
+        caller: Subscription | None = getattr(self._caller, "subscription", None)
+        if self._closed or (caller is not None and caller.closed):
+            raise GoneError
 
     def _reported(self, action: Callable[[], None], link: Link | None = None) -> None:
         """A step that no caller waits for: a failing disk is kept as the reason for being disconnected.
@@ -201,7 +239,8 @@ class Runtime:
     def _tell(self, event: Event) -> None:
         if isinstance(event, AllIn | Disconnected):
             self.all_in = isinstance(event, AllIn)
-        self._events.append(event)
+        for subscription in self._subscriptions:
+            subscription.put(event)
 
     def _want(self, address: str) -> None:
         if self.started and address not in self._links:

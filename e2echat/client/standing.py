@@ -1,5 +1,7 @@
 """How an account stands."""
 
+import os
+
 from e2echat.client.engine import MAILBOX
 from e2echat.client.events import Status
 from e2echat.client.holding import Holding
@@ -24,4 +26,5 @@ def status_of(holding: Holding, runtime: Runtime) -> Status:
         home=str(holding.profile.home),
         passphrase=holding.has_passphrase,
         proxy=None if own.proxy is None else str(own.proxy),
+        process=os.getpid(),
     )

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from e2echat.client.events import Connected, Contact, Disconnected, Message
+from e2echat.client.events import Connected, Contact, Disconnected, Message, StateChanged
 from e2echat.errors import E2EChatError, KeyChangedError
 from e2echat.faces.changes import message_text
 from e2echat.faces.exits import advice_for, sentence_for
@@ -57,6 +57,8 @@ class Conversation:
         self._on_screen = on_screen
         self._changed = changed
         self._feed = Feed(account, peer)
+        self._latest: Message | None = None
+        """Of what we sent, as far as it is known how far it came."""
 
     def begin(self) -> None:
         """Show where the conversation stood, then what has come since."""
@@ -66,6 +68,7 @@ class Conversation:
         recent = self._account.history(self.peer, limit=RECENT + len(waiting)) if self._contact() else []
         for message in [message for message in recent if message.id not in unseen][-RECENT:]:
             self._out.text(message_head(message, with_state=True), message_text(message))
+            self._note_state(message)
         for message in waiting:
             show_message(self._account, self._out, message)
         contact = self._contact()
@@ -90,6 +93,10 @@ class Conversation:
             happened = False
             for event in self._feed.until(time.monotonic() + (0 if last else TURN)):
                 happened = True
+                if isinstance(event, StateChanged):
+                    self._note_state(event.message)
+                    if event.message.peer != self.peer:
+                        continue
                 if isinstance(event, Message):
                     show_message(self._account, self._out, event, with_date=False)
                 elif not (self._on_screen and isinstance(event, Connected | Disconnected)):
@@ -163,6 +170,11 @@ class Conversation:
                 )
         return True
 
+    def _note_state(self, message: Message) -> None:
+        sent = message.direction == "out" and message.peer == self.peer
+        if sent and (self._latest is None or message.number >= self._latest.number):
+            self._latest = message
+
     def _contact(self) -> Contact | None:
         return next((contact for contact in self._account.contacts() if contact.name == self.peer), None)
 
@@ -179,6 +191,8 @@ class Conversation:
         ]
         if status.queued:
             parts.append(f"{status.queued} on the way")
+        elif self._latest is not None:
+            parts.append(f"last one {self._latest.state.value}")
         if status.unread:
             parts.append(f"{status.unread} unread")
         self.summary = " | ".join(parts)

@@ -75,7 +75,7 @@ ADVICE: dict[type[E2EChatError], str] = {
     PeerBlockedError: "To undo that: e2echat accept PEER",
     WrongRelayError: "Ask whoever runs the relay for its address again, and trust no other way to it.",
     RelayUnreachableError: "Check that the relay runs, and that this machine reaches it.",
-    ProfileBusyError: "One command at a time works on a profile: end the other one, or wait for it.",
+    ProfileBusyError: "It does not let others work on the profile now: end it, or wait for it.",
 }
 """By the class of an error whose own words do not say what to do."""
 

@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from e2echat.client.events import Connected, Disconnected, Event, Message, MessageArrived
+from e2echat.client.events import Connected, Disconnected, Event, Message, MessageArrived, Missed
 from e2echat.faces.changes import message_text, peer_of_change
 from e2echat.faces.output import Output
 from e2echat.faces.wording import event_record, message_head, message_record, notice
@@ -32,32 +32,36 @@ class Feed:
 
     def until(self, deadline: float | None) -> Iterator[Message | Event]:
         """New messages, and other events as they happen, until ``deadline`` on the monotonic clock; None: for ever."""
-        arrived = False
+        looking = False
         while True:
-            event = self._account.next_event(0)
-            if event is None and arrived:
+            event = self._account.next_event(0 if looking else _left(deadline))
+            if event is None and looking:
                 # A flood of events can push out some of them; the messages themselves are all in the profile.
                 yield from self.waiting()
-                arrived = False
-            event = event or self._account.next_event(_left(deadline))
-            if event is None:
+                looking = False
+            elif event is None:
                 return
-            if isinstance(event, Connected | Disconnected):
-                if event != self._connection:
-                    # Not every attempt to connect is news.
-                    self._connection = event
-                    yield event
-                continue
-            if not isinstance(event, MessageArrived):
-                peer = peer_of_change(event)
-                if peer is None or self._is_meant(peer):
-                    yield event
-                continue
-            arrived = True
-            if event.message.id in self._taken:
-                self._taken.discard(event.message.id)
-            elif self._is_meant(event.message.peer):
-                yield event.message
+            elif isinstance(event, MessageArrived | Missed):
+                looking = True
+                if isinstance(event, MessageArrived) and self._is_first(event.message):
+                    yield event.message
+            elif self._is_news(event):
+                yield event
+
+    def _is_first(self, message: Message) -> bool:
+        """Whether it is meant for us, and was not among what waited."""
+        if message.id in self._taken:
+            self._taken.discard(message.id)
+            return False
+        return self._is_meant(message.peer)
+
+    def _is_news(self, event: Event) -> bool:
+        """Not every attempt to connect is, and no change of other conversations."""
+        if isinstance(event, Connected | Disconnected):
+            former, self._connection = self._connection, event
+            return event != former
+        peer = peer_of_change(event)
+        return peer is None or self._is_meant(peer)
 
     def _is_meant(self, peer: str) -> bool:
         return self._peer is None or peer == self._peer
@@ -77,7 +81,7 @@ def show_message(account: "Account", out: Output, message: Message, *, with_date
         out.record(message_record(message))
     else:
         out.text(message_head(message, with_date=with_date), message_text(message))
-    account.mark_shown(message)
+    account.mark_shown(message.number)
 
 
 def show_event(out: Output, event: Event, *, inside: str | None = None) -> None:

@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING
 
 from prompt_toolkit import PromptSession
 from prompt_toolkit.application import run_in_terminal
+from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 
 from e2echat.faces.conversation import Conversation
 from e2echat.faces.exits import Exit
 from e2echat.faces.output import Output, Writable
 from e2echat.faces.sanitiser import visible
+from e2echat.faces.suspension import stop_process, suspendable
 
 if TYPE_CHECKING:
     from e2echat.client.account import Account
@@ -54,15 +56,27 @@ class InterruptedTyping(EOFError):  # noqa: N818 - an end of input that says how
 
 
 async def _talk(account: "Account", peer: str, out: Output) -> Exit:
+    keys = KeyBindings()
     prompt: PromptSession[str] = PromptSession(
         "> ",
         bottom_toolbar=lambda: f" {visible(conversation.summary)} | /help",
         erase_when_done=True,
         # In a task, KeyboardInterrupt would tear down the loop with the terminal as it is.
         interrupt_exception=InterruptedTyping,
-        enable_suspend=True,
+        key_bindings=keys,
     )
     loop = asyncio.get_running_loop()
+
+    async def suspend() -> None:
+        """With the terminal as the shell wants it."""
+        await asyncio.to_thread(account.let_go)
+        await run_in_terminal(stop_process)
+        await asyncio.to_thread(account.take_up)
+
+    @keys.add("c-z")
+    def _(event: KeyPressEvent) -> None:
+        event.app.create_background_task(suspend())
+
     above = out.through(lambda terminal: AbovePrompt(terminal, loop))
     conversation = Conversation(account, peer, above, on_screen=True, changed=prompt.app.invalidate)
     lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
@@ -77,7 +91,8 @@ async def _talk(account: "Account", peer: str, out: Output) -> Exit:
     follower = asyncio.create_task(asyncio.to_thread(conversation.follow, over))
     sender = asyncio.create_task(asyncio.to_thread(enter_lines))
     try:
-        return await _read_lines(prompt, lines, {follower, sender})
+        with suspendable(lambda: asyncio.run_coroutine_threadsafe(suspend(), loop).result()):
+            return await _read_lines(prompt, lines, {follower, sender})
     finally:
         lines.put(None)
         over.set()

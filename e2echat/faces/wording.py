@@ -16,6 +16,7 @@ from e2echat.client.events import (
     Problem,
     Restarted,
     Safety,
+    StateChanged,
     Status,
 )
 from e2echat.faces.changes import change_notice, change_record, content_marks, content_record, duration
@@ -120,7 +121,7 @@ def _command(verb: str, peer: str, inside: str | None) -> str:
 
 
 def event_record(event: Event) -> Json | None:
-    """An event that changes how messages are to be read, for a program."""
+    """An event that changes how messages are to be read, or how far one has come, for a program."""
     match event:
         case Gap(peer, missing):
             return {"type": "gap", "peer": peer, "missing": missing}
@@ -130,6 +131,8 @@ def event_record(event: Event) -> Json | None:
             return {"type": "restarted", "peer": peer}
         case NewStranger(peer):
             return {"type": "new_stranger", "peer": peer}
+        case StateChanged(message):
+            return {"type": "state", "id": message.id, "to": message.peer, "state": message.state.value}
         case _:
             return change_record(event)
 
@@ -193,6 +196,7 @@ def status_record(status: Status) -> Json:
         "home": status.home,
         "passphrase": status.passphrase,
         "proxy": status.proxy,
+        "process": status.process,
     }
 
 
@@ -212,6 +216,7 @@ def status_lines(status: Status) -> list[tuple[str, str]]:
         ("contacts", str(status.contacts)),
         ("one-time prekeys", prekeys),
         ("profile", status.home),
+        ("owned by", f"process {status.process}"),
         (
             "passphrase",
             "yes" if status.passphrase else "no: whoever can read the profile can read everything",

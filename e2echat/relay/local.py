@@ -2,24 +2,22 @@
 
 import contextlib
 import json
-import os
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from e2echat.errors import MalformedError, RelayDataError
 from e2echat.relay.listening import Accepting
+from e2echat.unix_sockets import listen_privately
 
 SOCKET_FILE = "operator"
 _PATIENCE = 5.0
 """Seconds for a request to arrive, and for its answer to be taken."""
 _MOST = 4_096
 """Bytes of a request."""
-_LONGEST_PATH = 100
-"""Bytes; the system takes about 107."""
 
 
 class OperatorSocket:
@@ -35,15 +33,9 @@ class OperatorSocket:
         """
         self._path = path
         self._answer = answer
-        self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
-            path.unlink(missing_ok=True)
-            with reachable(path) as name:
-                self._listener.bind(name)
-            path.chmod(0o600)
-            self._listener.listen()
+            self._listener = listen_privately(path)
         except OSError as error:
-            self._listener.close()
             raise RelayDataError(f"{path} cannot be made: {error.strerror or error}") from error
         self._accepting = Accepting(self._listener)
         self._thread = threading.Thread(target=self._run, name="relay-operator")
@@ -91,16 +83,3 @@ def read_until(connected: socket.socket, end: bytes, most: int, patience: float)
             raise MalformedError("cut off")
         data += more
     return data.partition(end)[0]
-
-
-@contextlib.contextmanager
-def reachable(path: Path) -> Iterator[str]:
-    """A name for a socket's path that is short enough for the system."""
-    if len(os.fsencode(path)) <= _LONGEST_PATH:
-        yield str(path)
-        return
-    directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        yield f"/proc/self/fd/{directory}/{path.name}"
-    finally:
-        os.close(directory)

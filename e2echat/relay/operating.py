@@ -16,10 +16,11 @@ from e2echat.errors import LocalError, NoSuchPeerError, RelayDataError, StorageE
 from e2echat.relay.datadir import DataDirectory
 from e2echat.relay.identity import RelayIdentity
 from e2echat.relay.limits import Limits
-from e2echat.relay.local import SOCKET_FILE, reachable
+from e2echat.relay.local import SOCKET_FILE
 from e2echat.relay.opening import ADDRESS_FILE, DATABASE_FILE, Opened, open_board
 from e2echat.relay.switchboard import Switchboard
 from e2echat.relay.tokens import Registration
+from e2echat.unix_sockets import reachable
 from e2echat.wire.address import JoinAddress, RelayAddress
 from e2echat.wire.names import canonical_name
 from e2echat.wire.relay_messages import Refusal

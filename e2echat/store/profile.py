@@ -26,8 +26,9 @@ from e2echat.store.private_files import PRIVATE_FILE, disk_errors, open_private,
 LOCK_WAIT = 5.0
 """Seconds that a second process waits for the first."""
 _POLL = 0.05
+_SOCKET = "agent.sock"
 _FILES = (
-    *("vault", "vault.new", "lock"),
+    *("vault", "vault.new", "lock", _SOCKET),
     *("database", "database-wal", "database-shm", "database-journal", "database.old", "database.old.new"),
 )
 _PRIVATE_DIRECTORY = 0o700
@@ -62,6 +63,7 @@ class Profile:
         self.vault = home / "vault"
         self.database = home / "database"
         self.downloads = home / "downloads"
+        self.socket = home / _SOCKET
         self._lock = home / "lock"
         self._unclaimed = False
         """``create`` made it and ``lock`` has not been held yet."""
@@ -193,7 +195,8 @@ class Profile:
                 found = path.lstat()
             except FileNotFoundError:
                 continue
-            if found.st_uid != os.geteuid() or not (stat.S_ISREG(found.st_mode) or not name):
+            fits = stat.S_ISSOCK if name == _SOCKET else stat.S_ISREG
+            if found.st_uid != os.geteuid() or (name and not fits(found.st_mode)):
                 raise UnsafeProfileError(f"{path} is a link or another user's")
             mode = PRIVATE_FILE if name else _PRIVATE_DIRECTORY
             if stat.S_IMODE(found.st_mode) != mode:

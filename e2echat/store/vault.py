@@ -67,6 +67,16 @@ class VaultContents:
             raise ValueError("both secrets have 32 bytes")
 
     @classmethod
+    def of(cls, secrets: bytes) -> Self:
+        """Both secrets, one behind the other."""
+        return cls(secrets[:KEY_SIZE], secrets[KEY_SIZE:])
+
+    @property
+    def secrets(self) -> bytes:
+        """``of`` undone."""
+        return self.account_seed + self.database_key
+
+    @classmethod
     def generate(cls, randomness: Randomness) -> Self:
         """Fresh secrets for a new account."""
         return cls(randomness.octets(KEY_SIZE), randomness.octets(KEY_SIZE))
@@ -82,7 +92,7 @@ def seal_vault(
         StorageError: there is not enough memory for ``cost``.
         ValueError: ``cost`` is out of bounds.
     """
-    secrets = contents.account_seed + contents.database_key
+    secrets = contents.secrets
     if passphrase is None:
         return records.pack(_CLEAR, secrets, H("vault-check", secrets))
     if not cost.allowed:
@@ -117,7 +127,7 @@ def open_vault(raw: bytes, passphrase: str | None) -> VaultContents:
         secrets, check = _fields(raw, _CLEAR_SIZES)
         if check != H("vault-check", secrets):
             raise StorageError(_DAMAGED)
-    return VaultContents(secrets[:KEY_SIZE], secrets[KEY_SIZE:])
+    return VaultContents.of(secrets)
 
 
 def _unseal(raw: bytes, passphrase: str | None) -> bytes:

@@ -36,7 +36,7 @@ def _delete(alice: Account, _: Account, message: str) -> None:
 
 
 def _expire(_: Account, bob: Account, message: str) -> None:
-    bob.mark_shown(next(each for each in bob.unshown() if each.id == message))
+    bob.mark_shown(next(each.number for each in bob.unshown() if each.id == message))
 
 
 @pytest.mark.parametrize(

@@ -45,8 +45,8 @@ class Site:
         self._accounts.append(account)
         return account
 
-    def open(self, name: str, *, connect: bool = True) -> Account:
-        account = Account.open(self.home(name), lambda: "", connect=connect)
+    def open(self, name: str, *, connect: bool = True, stays: bool = False) -> Account:
+        account = Account.open(self.home(name), lambda: "", connect=connect, stays=stays)
         self._accounts.append(account)
         return account
 

@@ -3,7 +3,6 @@
 import socket
 from collections.abc import Callable
 from contextlib import suppress
-from functools import partialmethod
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,14 +21,12 @@ from e2echat.errors import (
     LocalError,
     NoProfileError,
     NoSuchPeerError,
-    ProfileBusyError,
     ProfileExistsError,
     RefusedError,
     RelayUnreachableError,
     TextTooLongError,
     WrongRelayError,
 )
-from e2echat.store.profile import Profile
 
 if TYPE_CHECKING:
     from tests.client.conftest import Site
@@ -125,14 +122,15 @@ def test_bad_names_and_addresses_touch_nothing(
 # --- opening --------------------------------------------------------------------------------------------------------
 
 
-def test_only_one_opens_a_profile(site: "Site", monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Profile, "lock", partialmethod(Profile.lock, 0.0))
-    alice = site.create("alice")
-    with pytest.raises(ProfileBusyError):
-        Account.open(site.home("alice"), lambda: "")
+def test_a_profile_is_open_as_often_as_one_likes(site: "Site") -> None:
+    alice, bob = site.create("alice"), site.create("bob")
+    again = site.open("alice")
+    message = again.send("bob", "hello")
+    assert _hear(bob, 1) == ["hello"]
+    assert alice.wait(message, MessageState.STORED, PATIENCE) is MessageState.STORED
     alice.close()
     alice.close()
-    assert site.open("alice").name == "alice"
+    assert [message.text for message in again.history("bob")] == ["hello"]
 
 
 def test_there_must_be_a_profile(tmp_path: Path) -> None:
@@ -273,7 +271,7 @@ def test_shown_messages_become_read(site: "Site") -> None:
     message = alice.send("bob", "read me")
     _hear(bob, 1)
     for unshown in bob.unshown():
-        bob.mark_shown(unshown)
+        bob.mark_shown(unshown.number)
     assert alice.wait(message, MessageState.READ, PATIENCE) is MessageState.READ
     assert bob.unshown() == []
     assert bob.status().unread == 0
@@ -334,7 +332,8 @@ def test_events_end_with_the_account(site: "Site") -> None:
         kinds.append(event)
     assert alice.next_event(0) is None
     alice.close()
-    assert alice.next_event(None) is None
+    with pytest.raises(LocalError):
+        alice.next_event(None)
 
 
 # --- verifying ------------------------------------------------------------------------------------------------------

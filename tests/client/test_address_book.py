@@ -16,6 +16,7 @@ from e2echat.errors import (
     WrongRelayError,
 )
 from e2echat.wire.relay_messages import Bundle, Refusal
+from tests.helpers.inside import inside
 
 if TYPE_CHECKING:
     from tests.client.conftest import Site
@@ -30,7 +31,7 @@ def _alice(site: "Site") -> Account:
 
 def _answer(alice: Account, monkeypatch: pytest.MonkeyPatch, answer: Bundle | Refusal | None) -> None:
     """Whatever is asked from now on, this is the answer."""
-    inquiries = alice._engine.inquiries
+    inquiries = inside(alice)._engine.inquiries
 
     def want(_: object, link: str, name: str, *, prekeys: bool) -> None:
         if answer is not None:
@@ -42,15 +43,15 @@ def _answer(alice: Account, monkeypatch: pytest.MonkeyPatch, answer: Bundle | Re
 @pytest.mark.parametrize("typed", ["bob", " Bob ", "BOB", "bob@{address}", "bob@{elsewhere}"])
 def test_one_person_in_many_spellings(alice: Account, typed: str) -> None:
     elsewhere = alice.address.replace("127.0.0.1", "relay.example")
-    named = alice._book.named(typed.format(address=alice.address, elsewhere=elsewhere))
-    assert (named.name, str(named.address), named.shown(alice._own)) == ("bob", alice.address, "bob")
+    named = inside(alice)._book.named(typed.format(address=alice.address, elsewhere=elsewhere))
+    assert (named.name, str(named.address), named.shown(inside(alice)._own)) == ("bob", alice.address, "bob")
 
 
 def test_somebody_at_another_relay(alice: Account) -> None:
     there = f"relay://{'a' * 52}@relay.example:7443"
-    named = alice._book.named(f"bob@{there}")
-    assert named.shown(alice._own) == f"bob@{there}"
-    assert alice._book.named(f"alice@{there}").name == "alice"
+    named = inside(alice)._book.named(f"bob@{there}")
+    assert named.shown(inside(alice)._own) == f"bob@{there}"
+    assert inside(alice)._book.named(f"alice@{there}").name == "alice"
 
 
 @pytest.mark.parametrize(
@@ -66,12 +67,12 @@ def test_somebody_at_another_relay(alice: Account) -> None:
 )
 def test_what_names_nobody(alice: Account, typed: str, error: type[LocalError]) -> None:
     with pytest.raises(error):
-        alice._book.named(typed) if typed != "bob@" else alice._book.require(typed)
+        inside(alice)._book.named(typed) if typed != "bob@" else inside(alice)._book.require(typed)
 
 
 def test_who_is_no_contact_is_not_required(alice: Account) -> None:
     with pytest.raises(NoSuchPeerError):
-        alice._book.require("bob")
+        inside(alice)._book.require("bob")
 
 
 @pytest.mark.parametrize(
@@ -87,7 +88,7 @@ def test_what_a_relay_may_answer(
 ) -> None:
     _answer(alice, monkeypatch, answer)
     with pytest.raises(error):
-        alice._book.known_or_met("bob", 0 if answer is None else PATIENCE)
+        inside(alice)._book.known_or_met("bob", 0 if answer is None else PATIENCE)
     assert alice.contacts() == []
 
 
@@ -95,7 +96,7 @@ def test_somebody_elses_keys_are_no_answer(
     site: "Site", alice: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     site.create("mallory")
-    bundle = alice._book.look_up(alice._book.named("mallory"), PATIENCE, prekeys=True)
+    bundle = inside(alice)._book.look_up(inside(alice)._book.named("mallory"), PATIENCE, prekeys=True)
     _answer(alice, monkeypatch, replace(bundle, request=9))
     with pytest.raises(WrongRelayError):
         alice.send("bob", "secret", timeout=PATIENCE)

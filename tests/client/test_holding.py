@@ -5,11 +5,12 @@ from pathlib import Path
 import pytest
 
 from e2echat.client import holding
-from e2echat.client.holding import Holding
+from e2echat.client.holding import Holding, unlock
 from e2echat.client.own import Own
 from e2echat.crypto.primitives import SystemRandomness
 from e2echat.errors import NoProfileError, ProfileExistsError, StorageError
 from e2echat.store.database import Database
+from e2echat.store.profile import Profile
 from e2echat.wire.address import JoinAddress, RelayAddress
 
 NOW = 1_700_000_000_000
@@ -21,7 +22,9 @@ def _create(home: Path) -> Holding:
 
 
 def _open(home: Path) -> Holding:
-    return Holding.open(home, lambda: pytest.fail("there is no passphrase"))
+    profile = Profile.open(home)
+    vault = unlock(profile, lambda: pytest.fail("there is no passphrase"))
+    return Holding.open(profile, profile.lock(), vault)
 
 
 def test_made_and_opened(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from e2echat.errors import RefusedError
 from e2echat.relay import operating
 from e2echat.relay.server import Relay
 from e2echat.relay.tokens import Registration
+from tests.helpers.inside import inside
 
 PATIENCE = 30.0
 
@@ -30,13 +31,13 @@ def test_an_address_with_a_token_makes_one_account(club: Relay, tmp_path: Path) 
     address = operating.make_token(tmp_path / "relay", 1, 1)
     token = address.rpartition("/")[2]
     with create(tmp_path, "bob", address) as bob:
-        own = bob._holding.own
-        route = own.route(bob._holding.records)
+        own = inside(bob)._holding.own
+        route = own.route(inside(bob)._holding.records)
         assert route is not None
         assert bob.address == bob.status().address == route.address == str(club.address)
         assert token not in f"{own!r}{bob.status()!r}{route!r}"
         # It has served its purpose.
-        assert bob._holding.records.own("join_token") is None
+        assert inside(bob)._holding.records.own("join_token") is None
     with Account.open(tmp_path / "bob", lambda: "") as bob:
         assert bob.catch_up(PATIENCE)
     with pytest.raises(RefusedError) as refused:

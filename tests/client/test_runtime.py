@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from e2echat.client.account import Account
+from e2echat.client.backend import GoneError
 from e2echat.client.effects import Want
-from e2echat.client.events import Event, MessageArrived, MessageState, Problem
+from e2echat.client.events import Event, MessageArrived, MessageState, Missed, Problem
 from e2echat.client.own import Own
-from e2echat.client.runtime import MAX_EVENTS, MAX_LINKS
+from e2echat.client.runtime import MAX_LINKS
+from e2echat.client.subscription import MAX_EVENTS
 from e2echat.errors import LocalError, StorageError
 from e2echat.store.database import Database
+from tests.helpers.inside import inside
 
 if TYPE_CHECKING:
     from tests.client.conftest import Site
@@ -32,7 +35,7 @@ def _broken(monkeypatch: pytest.MonkeyPatch) -> Breaks:
         refused = threading.Event()
 
         def failing(database: Database, sql: str, params: Any = ()) -> list[tuple[Any, ...]]:
-            if database is account._records._database and sql.startswith(beginning):
+            if database is inside(account)._records._database and sql.startswith(beginning):
                 refused.set()
                 raise StorageError("the disk is full")
             return execute(database, sql, params)
@@ -99,29 +102,34 @@ def test_a_disk_that_fails_without_a_connection_says_so(
 
 def test_what_a_failed_step_wanted_told_is_not_told(people: tuple[Account, Account]) -> None:
     alice, _ = people
-    runtime = alice._runtime
+    runtime = inside(alice).runtime
 
     def fail() -> None:
-        alice._engine.context.tell(Problem("half done"))
+        inside(alice)._engine.context.tell(Problem("half done"))
         raise LocalError("no")
 
     with pytest.raises(LocalError):
         runtime.step(fail)
     runtime.step(lambda: None)
-    assert Problem("half done") not in runtime._events
+    while (event := alice.next_event(0)) is not None:
+        assert event != Problem("half done")
 
 
 def test_waiting_ends_when_the_account_is_closed(site: "Site") -> None:
     alice = site.create("alice")
+    runtime = inside(alice).runtime
     alice.close()
-    assert alice._runtime.wait(lambda: None, PATIENCE) is None
+    with pytest.raises(GoneError):
+        runtime.wait(lambda: None, PATIENCE)
 
 
 def test_events_that_nobody_takes_are_bounded(people: tuple[Account, Account]) -> None:
     alice, _ = people
+    event = MessageArrived(alice.history("bob")[0])
     for _ in range(MAX_EVENTS + 10):
-        alice._runtime._tell(MessageArrived(alice.history("bob")[0]))
-    assert len(alice._runtime._events) == MAX_EVENTS
+        inside(alice).runtime._tell(event)
+    assert isinstance(alice.next_event(0), Missed)
+    assert [alice.next_event(0) for _ in range(MAX_EVENTS + 1)] == [event] * MAX_EVENTS + [None]
 
 
 def test_what_an_interrupted_step_sealed_never_leaves(
@@ -129,14 +137,14 @@ def test_what_an_interrupted_step_sealed_never_leaves(
 ) -> None:
     """Ctrl+C between sealing and commit: the next text gets the same number and key, and must be the one that arrives."""
     alice, bob = people
-    finish = alice._engine.finish
+    finish = inside(alice)._engine.finish
 
     def interrupted() -> object:
         finish()
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(alice._engine, "finish", interrupted)
+        patch.setattr(inside(alice)._engine, "finish", interrupted)
         with pytest.raises(KeyboardInterrupt):
             alice.send("bob", "never kept")
     kept = alice.send("bob", "kept")
@@ -149,7 +157,7 @@ def test_a_bug_in_a_step_is_reported_and_the_links_go_on(
 ) -> None:
     alice, bob = people
     reported = threading.Event()
-    take = bob._engine.link_frames
+    take = inside(bob)._engine.link_frames
 
     def buggy(link: str, frames: Any) -> None:
         if reported.is_set():
@@ -159,7 +167,7 @@ def test_a_bug_in_a_step_is_reported_and_the_links_go_on(
 
     with monkeypatch.context() as patch:
         patch.setattr(threading, "excepthook", lambda _: reported.set())
-        patch.setattr(bob._engine, "link_frames", buggy)
+        patch.setattr(inside(bob)._engine, "link_frames", buggy)
         message = alice.send("bob", "still there?")
         assert alice.wait(message, MessageState.DELIVERED, PATIENCE) is MessageState.DELIVERED
     assert reported.is_set()
@@ -169,7 +177,7 @@ def test_links_are_few_whatever_is_wanted(
     people: tuple[Account, Account], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     alice, _ = people
-    runtime = alice._runtime
+    runtime = inside(alice).runtime
     pin = str(alice.address).removeprefix("relay://").partition("@")[0]
     monkeypatch.setattr(Own, "reaches_over", lambda *_: True)  # a contact at each of them
     with runtime._changed:

@@ -21,6 +21,7 @@ from e2echat.errors import (
 from e2echat.store.database import Database
 from e2echat.wire.address import RelayAddress
 from tests.e2e.conftest import RecordingProxy
+from tests.helpers.inside import inside
 from tests.helpers.socks_server import SocksServer
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def acquaint(one: Account, other: Account) -> None:
     elsewhere = one.address != other.address
     there, here = (f"{who.name}@{who.address}" if elsewhere else who.name for who in (other, one))
     one.send(there, "hello", timeout=PATIENCE)
-    assert other._runtime.wait(lambda: other.unshown() or None, PATIENCE)
+    assert inside(other).runtime.wait(lambda: other.unshown() or None, PATIENCE)
     delivered(other, here, "hi")
 
 
@@ -87,10 +88,10 @@ def test_our_relay_moves_and_contacts_elsewhere_follow(
         (contact,) = bob.contacts()
         return True if contact.address == address else None
 
-    assert bob._runtime.wait(follows, PATIENCE)
+    assert inside(bob).runtime.wait(follows, PATIENCE)
     delivered(bob, f"alice@{former}", "still there?")  # the key is what counts of what one types
-    with bob._runtime._changed:
-        assert former not in bob._runtime._links
+    with inside(bob).runtime._changed:
+        assert former not in inside(bob).runtime._links
     assert [message.text for message in alice.history(f"bob@{there.address}")][-1] == "still there?"
 
     alice.close()
@@ -126,7 +127,7 @@ def test_another_pin_is_refused(make_site: Callable[[str], "Site"]) -> None:
     with pytest.raises(InvalidAddressError):
         alice.move("nowhere")
     assert alice.address == here.address
-    assert alice._records.own("address") == here.address.encode()
+    assert inside(alice)._records.own("address") == here.address.encode()
 
 
 def test_nobody_there(site: "Site", closed_port: int) -> None:
@@ -156,7 +157,7 @@ def test_a_move_that_the_disk_does_not_take(
         with pytest.raises(StorageError):
             alice.move(at(site.address, entrance.port))
     assert alice.address == site.address
-    assert alice._records.own("address") == site.address.encode()
+    assert inside(alice)._records.own("address") == site.address.encode()
 
 
 def test_a_move_before_anything_is_connected(site: "Site", door: Callable[[str], RecordingProxy]) -> None:
@@ -164,7 +165,7 @@ def test_a_move_before_anything_is_connected(site: "Site", door: Callable[[str],
     address = at(site.address, door(site.address).port)
     with site.open("alice", connect=False) as alice:
         alice.move(address)
-        assert not alice._runtime.started
+        assert not inside(alice).runtime.started
     with site.open("alice") as alice:
         assert alice.address == address
         assert alice.catch_up(PATIENCE)
@@ -172,7 +173,7 @@ def test_a_move_before_anything_is_connected(site: "Site", door: Callable[[str],
 
 def test_of_a_link_that_was_retired_nothing_is_heard(site: "Site") -> None:
     alice = site.create("alice")
-    runtime = alice._runtime
+    runtime = inside(alice).runtime
     with runtime._changed:
         old = runtime._links["mailbox"]
     runtime.relink()
@@ -181,19 +182,19 @@ def test_of_a_link_that_was_retired_nothing_is_heard(site: "Site") -> None:
     runtime.link_frames(old, [(1, b"too late")])
     runtime.link_up(old, bytes(32))
     assert alice.status().connected
-    assert alice.failure is None
+    alice.require_connection()
 
 
 def test_links_that_nobody_needs_make_room(site: "Site", closed_port: int) -> None:
     alice = site.create("alice")
-    runtime = alice._runtime
+    runtime = inside(alice).runtime
     stale, wanted = (at(site.address, port) for port in (closed_port, closed_port + 1))
     with runtime._changed:
         runtime._carry_out([Want(stale)])
         assert stale in runtime._links
         runtime._carry_out([Want(wanted)])
         assert set(runtime._links) == {"mailbox", site.address, wanted}
-        alice._engine.inquiries.wanted[wanted, "carol"] = False
+        inside(alice)._engine.inquiries.wanted[wanted, "carol"] = False
         runtime._carry_out([Want(stale)])
         assert wanted in runtime._links
 

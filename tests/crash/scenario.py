@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from e2echat.crypto.prekeys import PrekeyKind
-from e2echat.relay.local import SOCKET_FILE, reachable
+from e2echat.relay.local import SOCKET_FILE
+from e2echat.unix_sockets import reachable
 from e2echat.wire import frames
 from e2echat.wire import relay_messages as messages
 from e2echat.wire.address import JoinAddress, RelayAddress

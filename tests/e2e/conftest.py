@@ -5,9 +5,12 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
 
 import pytest
+
+from tests.e2e.processes import RelayProcess, Someone
 
 Direction = Literal["to_relay", "to_client"]
 Script = Callable[["Recording", Direction, bytes], bytes | None]
@@ -147,3 +150,24 @@ def proxy_to() -> Iterator[Callable[[str, int], RecordingProxy]]:
     yield make
     for proxy in made:
         proxy.close()
+
+
+@pytest.fixture
+def relay(tmp_path: Path) -> Iterator[RelayProcess]:
+    process = RelayProcess(tmp_path / "relay", tls=False)
+    process.start()
+    yield process
+    process.stop()
+
+
+@pytest.fixture
+def people(tmp_path: Path) -> Iterator[Callable[..., Someone]]:
+    made: list[Someone] = []
+
+    def make(name: str, address: str) -> Someone:
+        made.append(Someone(name, tmp_path, address))
+        return made[-1]
+
+    yield make
+    for person in made:
+        person.end_all()

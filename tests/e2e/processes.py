@@ -4,6 +4,7 @@ import base64
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ from pathlib import Path
 import pexpect
 import pyte
 
+from e2echat.unix_sockets import peer_of
 from tests.faces.conftest import AnsweringScreen
 
 PATIENCE = 60
@@ -77,6 +79,7 @@ class Someone:
     home: Path
     address: str
     terminals: list["Terminal"] = field(default_factory=list)
+    started: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     @property
     def profile(self) -> Path:
@@ -91,6 +94,42 @@ class Someone:
             timeout=PATIENCE,
             check=False,
         )
+
+    def start(self, *arguments: str) -> subprocess.Popen[bytes]:
+        """A command that runs beside others."""
+        process = subprocess.Popen(
+            [*COMMAND, "--home", str(self.profile), *arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=environment(self.home),
+        )
+        self.started.append(process)
+        return process
+
+    def daemon(self) -> subprocess.Popen[bytes]:
+        """``e2echat daemon``, once it serves."""
+        process = self.start("daemon")
+        while self.owner() != process.pid:
+            assert process.poll() is None
+        return process
+
+    def owner(self) -> int | None:
+        """The process that serves the profile."""
+        with socket.socket(socket.AF_UNIX) as connected:
+            try:
+                connected.connect(str(self.profile / "agent.sock"))
+            except OSError:
+                return None
+            return peer_of(connected)[0]
+
+    def end_all(self) -> None:
+        """Kill whatever still runs."""
+        for terminal in self.terminals:
+            terminal.close()
+        for process in self.started:
+            process.kill()
+            process.communicate()
 
     def join(self) -> "Someone":
         done = self.run("init", self.name, "--relay", self.address, "--no-passphrase")

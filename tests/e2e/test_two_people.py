@@ -2,35 +2,11 @@
 
 import signal
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-
-import pytest
 
 from tests.e2e.conftest import RecordingProxy
 from tests.e2e.processes import COMMAND, PATIENCE, RelayProcess, Someone, environment
-
-
-@pytest.fixture
-def relay(tmp_path: Path) -> Iterator[RelayProcess]:
-    process = RelayProcess(tmp_path / "relay", tls=False)
-    process.start()
-    yield process
-    process.stop()
-
-
-@pytest.fixture
-def people(tmp_path: Path) -> Iterator[Callable[..., Someone]]:
-    made: list[Someone] = []
-
-    def make(name: str, address: str) -> Someone:
-        made.append(Someone(name, tmp_path, address))
-        return made[-1]
-
-    yield make
-    for person in made:
-        for terminal in person.terminals:
-            terminal.close()
 
 
 def test_two_terminals_and_nothing_for_the_relay_to_read(

@@ -4,7 +4,7 @@ import os
 import sys
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,7 +23,6 @@ from e2echat.client.events import (
     Status,
 )
 from e2echat.errors import (
-    E2EChatError,
     InvalidNameError,
     KeyChangedError,
     LocalError,
@@ -130,7 +129,14 @@ class World:
         class Bound(FakeAccount):
             @classmethod
             def create(
-                cls, home: Path, name: str, relay: str, passphrase: str | None, *, proxy: str | None = None
+                cls,
+                home: Path,
+                name: str,
+                relay: str,
+                passphrase: str | None,
+                *,
+                proxy: str | None = None,
+                stays: bool = False,
             ) -> "FakeAccount":
                 world.may_fail("create")
                 world.proxy = proxy
@@ -146,6 +152,7 @@ class World:
                 passphrase: Callable[[], str],
                 *,
                 connect: bool = True,
+                stays: bool = False,
                 proxy: str | None = None,
             ) -> "FakeAccount":
                 world.may_fail("open")
@@ -209,13 +216,19 @@ class FakeAccount:
             self._world.changed.wait_for(lambda: self._world.events, timeout)
             return self._world.events.popleft() if self._world.events else None
 
+    def events(self) -> Iterator[Event]:
+        while True:
+            event = self.next_event(None)
+            if event is not None:
+                yield event
+
     def catch_up(self, timeout: float) -> bool:
         self._world.may_fail("catch_up")
         return self._world.up
 
-    def mark_shown(self, message: Message) -> None:
+    def mark_shown(self, number: int) -> None:
         self._world.may_fail("mark_shown")
-        self._world.shown.append(message.id)
+        self._world.shown.append(self._world.messages[number - 1].id)
 
     def contacts(self) -> list[Contact]:
         return list(self._world.people.values())
@@ -247,13 +260,16 @@ class FakeAccount:
         found = [m for m in self._world.messages if m.peer == peer and (search or "") in m.text]
         return found[-limit:] if limit else found
 
-    @property
-    def failure(self) -> E2EChatError | None:
-        found = self._world.failures.get("failure")
-        if found is not None:
-            assert isinstance(found, E2EChatError)
-            return found
-        return None if self._world.up else RelayUnreachableError("nobody answers")
+    def require_connection(self) -> None:
+        self._world.may_fail("failure")
+        if not self._world.up:
+            raise RelayUnreachableError("nobody answers")
+
+    def let_go(self) -> None:
+        pass
+
+    def take_up(self) -> None:
+        pass
 
     def status(self) -> Status:
         return Status(
@@ -269,6 +285,7 @@ class FakeAccount:
             home=str(self._home),
             passphrase=self._world.passphrase is not None,
             proxy=self._world.proxy,
+            process=os.getpid(),
         )
 
     def move(self, relay: str, *, timeout: float = 30) -> Moved:

@@ -15,9 +15,11 @@ from e2echat.client.events import (
     KeyChanged,
     MessageDeleted,
     MessageEdited,
+    MessageState,
     NewStranger,
     Reacted,
     Restarted,
+    StateChanged,
     TimerChanged,
 )
 from e2echat.crypto.keys import SigningKey
@@ -143,6 +145,7 @@ def test_the_objects_are_those_documented(
     world.message("hi")
     world.people["eve"] = person("eve", standing="stranger")
     message = world.messages[0]
+    sent = world.message("hi", direction="out", state=MessageState.STORED)
     for event in (
         *(Gap("bob", 1), KeyChanged("bob", verified=False), Restarted("bob"), NewStranger("eve")),
         *(
@@ -150,6 +153,7 @@ def test_the_objects_are_those_documented(
             MessageDeleted(message),
             Reacted(message, "bob", "+1"),
             TimerChanged("bob", "bob", 5),
+            StateChanged(sent),
         ),
     ):
         world.happen(event)

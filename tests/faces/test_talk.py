@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from e2echat.client.events import Connected, Disconnected, Message, MessageState, NewStranger
+from e2echat.client.events import (
+    Connected,
+    Disconnected,
+    Message,
+    MessageState,
+    Missed,
+    NewStranger,
+    StateChanged,
+)
 from e2echat.errors import KeyChangedError, RefusedError, StorageError
 from e2echat.faces.conversation import Conversation
 from e2echat.faces.feed import Feed
@@ -217,7 +225,7 @@ def test_messages_whose_events_were_pushed_out_are_shown(world: "World") -> None
     for event in feed.until(0):
         if isinstance(event, Message):
             seen.append(event.text)
-            account.mark_shown(event)
+            account.mark_shown(event.number)
     assert sorted(seen) == ["one", "three", "two"]
 
 
@@ -357,3 +365,41 @@ class TestOnAScreen:
         screen.type("\x03")
         assert screen.ends() == 130
         assert "Traceback" not in screen.raw
+
+
+class TestStates:
+    def test_how_far_the_last_line_came_is_in_view(self, world: "World") -> None:
+        account: Any = world.account_class().open(Path(), str)
+        out = io.StringIO()
+        conversation = Conversation(account, "bob", Output(out, out), on_screen=True)
+        world.message("before", direction="out", state=MessageState.READ)
+        conversation.begin()
+        assert conversation.summary.endswith("last one read")
+        sent = world.message("now", direction="out", state=MessageState.DELIVERED)
+        other = world.message("to another", "carol", direction="out", state=MessageState.STORED)
+        for message in (sent, other):
+            world.happen(StateChanged(message))
+        over = threading.Event()
+        over.set()
+        conversation.follow(over)
+        assert conversation.summary.endswith("last one delivered")
+
+    def test_a_program_is_told_how_far_its_lines_come(self, cli: "CommandLine", world: "World") -> None:
+        sent = world.message("now", direction="out", state=MessageState.DELIVERED)
+        other = world.message("to another", "carol", direction="out", state=MessageState.STORED)
+        for message in (sent, other):
+            world.happen(StateChanged(message))
+        states = [json.loads(line) for line in cli("--json", "talk", "--peer", "bob").lines]
+        assert [line for line in states if line["type"] == "state"] == [
+            {"type": "state", "id": sent.id, "to": "bob", "state": "delivered"}
+        ]
+
+
+def test_a_conversation_looks_again_after_missing_something(world: "World") -> None:
+    account: Any = world.account_class().open(Path(), str)
+    feed = Feed(account)
+    assert list(feed.waiting()) == []
+    world.message("nobody announced it")
+    world.happen(Missed())
+    seen = [event.text for event in feed.until(0) if isinstance(event, Message)]
+    assert seen == ["nobody announced it"]

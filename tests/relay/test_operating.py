@@ -20,9 +20,10 @@ from e2echat.errors import (
     StorageError,
 )
 from e2echat.relay import asking, operating
-from e2echat.relay.local import SOCKET_FILE, OperatorSocket, reachable, read_until
+from e2echat.relay.local import SOCKET_FILE, OperatorSocket, read_until
 from e2echat.relay.server import Relay
 from e2echat.relay.tokens import Registration
+from e2echat.unix_sockets import reachable
 from e2echat.wire import relay_messages as messages
 from e2echat.wire.address import JoinAddress
 

@@ -26,6 +26,7 @@ COMMANDS = {
     "status": ("account", "Show the account, the relay, and what is queued."),
     "move": ("account", "Say where a relay has moved to."),
     "proxy": ("account", "Choose the proxy through which relays are reached."),
+    "daemon": ("daemon", "Keep the profile open, for bots and quick commands."),
     "relay": ("relay", "Run a relay."),
     "audit": ("audit", "Check what a relay saw, by its record."),
 }

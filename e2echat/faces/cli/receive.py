@@ -30,7 +30,7 @@ def receive(session: Session, follow: bool, most: int | None, timeout: float) ->
 
     A message counts as shown once its line is out. Ends with 5 if the relay could not be asked what waits there.
     """
-    with session.open_account() as account:
+    with session.open_account(stays=follow) as account:
         messages = _messages(session, account, None if follow else timeout)
         for number, message in enumerate(messages, start=1):
             show_message(account, session.out, message)
@@ -52,4 +52,5 @@ def _messages(session: Session, account: "Account", timeout: float | None) -> It
         if timeout is None or not isinstance(event, Connected | Disconnected):
             show_event(session.out, event)
     if not answered:
-        raise account.failure or RelayUnreachableError("The relay does not answer.")
+        account.require_connection()
+        raise RelayUnreachableError("The relay does not answer.")

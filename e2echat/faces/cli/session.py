@@ -1,7 +1,9 @@
 """What every command works with: where the profile is, the ways in and out, and the account."""
 
 import os
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,9 +11,10 @@ from typing import TYPE_CHECKING
 from e2echat.faces.cli.passphrase import known_passphrase
 from e2echat.faces.input import Input
 from e2echat.faces.output import Output
+from e2echat.faces.suspension import stop_process, suspend, suspendable
 
 if TYPE_CHECKING:
-    # At run time it brings all of the cryptography with it, which `--help` does not wait for.
+    # `--help` does not wait for it.
     from e2echat.client.account import Account
 
 PROXY_VARIABLE = "E2ECHAT_PROXY"
@@ -42,18 +45,41 @@ class Session:
 
         return user_data_path("e2echat", appauthor=False)
 
-    def open_account(self, *, connect: bool = True) -> "Account":
-        """The account that is there; asks for its passphrase if it has one.
+    @contextmanager
+    def open_account(self, *, connect: bool = True, stays: bool = False) -> Iterator["Account"]:
+        """The account that is there; asks for its passphrase if it has one. ``stays``: for as long as the person likes.
 
         Raises:
             NoProfileError, WrongPassphraseError, ProfileBusyError, StorageError: see ``Account.open``.
         """
-        return self.account_class().open(
-            self.home,
-            lambda: known_passphrase(self.stdin, self.out),
-            connect=connect,
-            proxy=os.environ.get(PROXY_VARIABLE) or None,
-        )
+        # Held while the account is being opened, but not while somebody thinks about a passphrase: to be stopped
+        # in the middle of it would hold up everybody else.
+        opening = threading.Lock()
+        opened: list[Account] = []
+
+        def stop() -> None:
+            with opening:
+                if opened:
+                    suspend(opened[0])
+                else:
+                    stop_process()
+
+        def passphrase() -> str:
+            if opened:
+                return known_passphrase(self.stdin, self.out)
+            opening.release()
+            try:
+                return known_passphrase(self.stdin, self.out)
+            finally:
+                opening.acquire()
+
+        with suspendable(stop):
+            with opening:
+                way = os.environ.get(PROXY_VARIABLE) or None
+                made = self.account_class()
+                opened.append(made.open(self.home, passphrase, connect=connect, stays=stays, proxy=way))
+            with opened[0] as account:
+                yield account
 
     def create_account(
         self, name: str, relay: str, passphrase: str | None, proxy: str | None = None
@@ -64,7 +90,7 @@ class Session:
             RefusedError, RelayUnreachableError, LocalError: see ``Account.create``.
         """
         proxy = proxy or os.environ.get(PROXY_VARIABLE) or None
-        return self.account_class().create(self.home, name, relay, passphrase, proxy=proxy)
+        return self.account_class().create(self.home, name, relay, passphrase, proxy=proxy, stays=True)
 
     def ask(self, question: str) -> str:
         """A line typed in answer, without spaces around it.

@@ -1,5 +1,6 @@
 """``talk``: line by line, on a terminal or through a pipe."""
 
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import click
@@ -10,6 +11,7 @@ from e2echat.faces.cli.options import common, timeout_option, words
 from e2echat.faces.cli.passphrase import guided_passphrase
 from e2echat.faces.cli.session import Session
 from e2echat.faces.exits import Exit, advice_for, sentence_for
+from e2echat.faces.suspension import suspend, suspendable
 
 if TYPE_CHECKING:
     from e2echat.client.account import Account
@@ -29,13 +31,14 @@ def talk(session: Session, peer: str | None, timeout: float) -> Exit:
     exit code is 0 once all is delivered, or 3 if it is not within --timeout. Without a profile, makes one first.
     """
     by_hand = session.stdin.is_terminal and not session.out.json
-    try:
-        account = session.open_account()
-    except NoProfileError:
-        if not by_hand:
-            raise
-        account = _made_account(session)
-    with account:
+    with ExitStack() as stack:
+        try:
+            account = stack.enter_context(session.open_account(stays=True))
+        except NoProfileError:
+            if not by_hand:
+                raise
+            account = stack.enter_context(_made_account(session))
+            stack.enter_context(suspendable(lambda: suspend(account)))
         peer = account.safety(peer or _chosen_peer(session, account, by_hand=by_hand)).name
         if not by_hand:
             from e2echat.faces.plain import talk_through_pipe  # noqa: PLC0415 - each way of talking loads its own

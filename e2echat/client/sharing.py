@@ -1,0 +1,270 @@
+"""One owner, many processes: this one owns the profile, or calls the one that does and takes over when that ends.
+
+The profile's lock says who owns it; its socket leads there. docs/architecture.md, "Processes".
+"""
+
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Self
+
+from e2echat.client.backend import Backend, GoneError
+from e2echat.client.events import Missed
+from e2echat.client.remote import Remote
+from e2echat.errors import E2EChatError, LocalError, ProfileBusyError
+from e2echat.store.profile import Profile, ProfileLock, forbid_core_dumps
+
+if TYPE_CHECKING:
+    # At run time only the owner loads what they bring with them: cryptography and the database.
+    from e2echat.client.agent import Agent
+    from e2echat.client.local import LocalAccount
+    from e2echat.store.vault import VaultContents
+
+WAIT = 5.0
+"""Seconds in which whoever holds the lock has to serve, or to let go."""
+POLL = 0.02
+"""Seconds between two attempts to become the owner or to reach it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """The profile in this process, served to others."""
+
+    local: "LocalAccount"
+    agent: "Agent"
+
+    @classmethod
+    def of(cls, local: "LocalAccount", profile: Profile) -> Self:
+        """Begin to serve an open account."""
+        from e2echat.client.agent import Agent  # noqa: PLC0415 - see above
+
+        try:
+            return cls(local, Agent(profile.socket, local))
+        except BaseException:
+            local.close(flush=False)
+            raise
+
+    def close(self) -> None:
+        """Let go of the profile. Whoever takes over sends what is still to be sent."""
+        flush = not self.agent.has_heirs
+        self.agent.close()
+        self.local.close(flush=flush)
+        self.agent.join()
+
+
+class Sharing:
+    """A profile as this process has it. Any thread may call.
+
+    ``passphrase`` is asked when the vault has to be opened here and has one. ``connect``: it needs the relay. ``stays``:
+    it takes over by itself, and without a passphrase, as long as it is open; else only when something is called. ``proxy``:
+    what relays are to be reached through, other than the account was told.
+    """
+
+    def __init__(
+        self,
+        profile: Profile,
+        passphrase: Callable[[], str],
+        *,
+        connect: bool,
+        stays: bool,
+        proxy: str | None = None,
+    ) -> None:
+        if proxy is not None:
+            from e2echat.client.socks import chosen_proxy  # noqa: PLC0415 - see above
+
+            self._way = chosen_proxy(proxy)
+        self._chose_way = proxy is not None
+        forbid_core_dumps()
+        self._profile = profile
+        self._passphrase = passphrase
+        self._connect = connect
+        self._stays = stays
+        self._vault: VaultContents | None = None
+        self._bequest: str | None = None
+        self._changed = threading.Condition()
+        # Behind it:
+        self._owner: Owner | None = None
+        self._remote: Remote | None = None
+        self._settling = False
+        """A thread is about to find or become the owner."""
+        self._away = False
+        self._closed = False
+        self._missed = False
+
+    @classmethod
+    def owned(cls, local: "LocalAccount", profile: Profile, *, stays: bool) -> Self:
+        """An account that was just made."""
+        sharing = cls(profile, str, connect=True, stays=stays)
+        sharing._vault = local.vault
+        sharing._owner = Owner.of(local, profile)
+        return sharing
+
+    @property
+    def owner(self) -> int | None:
+        """The process that owns the profile, if it is another one."""
+        with self._changed:
+            return None if self._remote is None else self._remote.owner
+
+    def settle(self) -> Backend:
+        """Who runs the account's methods now, found or become.
+
+        Raises:
+            WrongPassphraseError, StorageError, UnsafeProfileError, NoProfileError: as their docstrings say.
+            ProfileBusyError: another process holds the profile and does not serve it.
+            LocalError: after ``close``.
+        """
+        with self._changed:
+            self._changed.wait_for(lambda: self._closed or not (self._settling or self._away))
+            if self._closed:
+                raise LocalError("the account is closed")
+            if self._owner is not None:
+                return self._owner.local.face
+            if self._remote is not None:
+                return self._remote
+            self._settling = True
+        owner = remote = None
+        try:
+            owner, remote = self._join()
+        finally:
+            with self._changed:
+                self._owner, self._remote, self._settling = owner, remote, False
+                self._changed.notify_all()
+        return owner.local.face if owner is not None else remote
+
+    def call(self, name: str, arguments: dict[str, Any]) -> Any:  # noqa: ANN401 - see ``Backend``
+        """See ``Backend``; called again of the next owner, so that it never raises GoneError."""
+        began, patience = time.monotonic(), arguments.get("timeout")
+        while True:
+            backend = self.settle()
+            with self._changed:
+                missed, self._missed = (
+                    self._missed and name == "next_event",
+                    self._missed and name != "next_event",
+                )
+            if missed:
+                return Missed()
+            try:
+                return backend.call(name, arguments)
+            except GoneError:
+                self._left(backend)
+            if patience is not None:
+                left = patience - (time.monotonic() - began)
+                arguments = arguments | {"timeout": max(0.0, left)}
+
+    def let_go(self) -> None:
+        """Leave the profile to others; calls wait until ``take_up``. For a process that is about to be suspended."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._settling)
+            self._away = True
+            owner, self._owner = self._owner, None
+            self._missed |= owner is not None
+        if owner is not None:
+            owner.close()
+
+    def take_up(self) -> None:
+        """Go on after ``let_go``."""
+        with self._changed:
+            self._away = False
+            self._changed.notify_all()
+        if self._stays:
+            self._settle_early()
+
+    def close(self) -> None:
+        """Let go of the profile for good. Again does nothing."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._settling)
+            self._closed = True
+            owner, self._owner = self._owner, None
+            remote, self._remote = self._remote, None
+            self._changed.notify_all()
+        if owner is not None:
+            owner.close()
+        if remote is not None:
+            remote.close()
+
+    # --- inside ----------------------------------------------------------------------------------------------------
+
+    def _left(self, backend: Backend) -> None:
+        """It has gone, and what happened since then is not known."""
+        with self._changed:
+            if self._remote is backend:
+                self._remote = None
+                self._missed = True
+
+    def _when_gone(self, remote: Remote) -> None:
+        self._left(remote)
+        if self._stays:
+            self._settle_early()
+
+    def _settle_early(self) -> None:
+        # What is wrong is raised where something is called.
+        with suppress(E2EChatError):
+            self.settle()
+
+    def _join(self) -> tuple[Owner, None] | tuple[None, Remote]:
+        deadline = time.monotonic() + WAIT
+        while True:
+            remote = self._attached()
+            if remote is not None:
+                return None, remote
+            try:
+                lock = self._profile.lock(0)
+            except ProfileBusyError:
+                if time.monotonic() >= deadline:
+                    raise
+                time.sleep(POLL)
+                continue
+            if self._vault is not None:
+                return self._owned(lock, self._vault), None
+            # Not while it is held: somebody may have to be asked.
+            lock.release()
+            self._vault = self._unlocked()
+            deadline = time.monotonic() + WAIT
+
+    def _attached(self) -> Remote | None:
+        """A connection to the owner; None if nobody serves."""
+        try:
+            remote = Remote(self._profile.socket)
+        except GoneError:
+            return None
+        try:
+            self._bequest = remote.hello(connect=self._connect, inherit=self._stays) or self._bequest
+            if self._chose_way:
+                self._require_way(remote)
+            remote.watch(self._when_gone)
+        except GoneError:
+            return None
+        except BaseException:
+            remote.close()
+            raise
+        return remote
+
+    def _require_way(self, remote: Remote) -> None:
+        """Nobody who asks for a proxy is connected without one."""
+        found: str | None = remote.call("status", {}).proxy
+        if found != (None if self._way is None else str(self._way)):
+            raise LocalError(
+                f"process {remote.owner} has the profile open and reaches relays {f'through {found}' if found else 'directly'}"
+            )
+
+    def _unlocked(self) -> "VaultContents":
+        from e2echat.client.holding import unlock  # noqa: PLC0415 - see above
+        from e2echat.store.vault import VaultContents  # noqa: PLC0415 - see above
+
+        if self._bequest is not None:
+            return VaultContents.of(bytes.fromhex(self._bequest))
+        return unlock(self._profile, self._passphrase)
+
+    def _owned(self, lock: ProfileLock, vault: "VaultContents") -> Owner:
+        from e2echat.client.holding import Holding  # noqa: PLC0415 - see above
+        from e2echat.client.local import LocalAccount  # noqa: PLC0415 - see above
+
+        holding = Holding.open(self._profile, lock, vault)
+        if self._chose_way:
+            holding.own.proxy = self._way
+        owner = Owner.of(LocalAccount(holding), self._profile)
+        if self._connect:
+            owner.local.connect()
+        return owner
