@@ -16,8 +16,11 @@ lines, numbers = agent.makefile("rw"), count(1)
 def call(method: str, **params: object) -> Any:  # noqa: ANN401 - as docs/bots.md says
     """Ask, and return the result."""
     request = {"jsonrpc": "2.0", "id": next(numbers), "method": method, "params": params}
-    print(json.dumps(request), file=lines, flush=True)
-    answer = json.loads(lines.readline() or sys.exit("nobody has the profile open any more"))
+    try:
+        print(json.dumps(request), file=lines, flush=True)
+        answer = json.loads(lines.readline())
+    except (OSError, ValueError):
+        sys.exit("nobody has the profile open any more")
     return answer["result"] if "result" in answer else sys.exit(answer["error"]["message"])
 
 
