@@ -239,6 +239,8 @@ class Sharing:
         except BaseException:
             remote.close()
             raise
+        if self._stays:
+            threading.Thread(target=_prepare, name="e2echat-prepare", daemon=True).start()
         return remote
 
     def _require_way(self, remote: Remote) -> None:
@@ -268,3 +270,9 @@ class Sharing:
         if self._connect:
             owner.local.connect()
         return owner
+
+
+def _prepare() -> None:
+    """Load what the next owner needs: most of the time that taking over would take."""
+    import e2echat.client.agent  # noqa: PLC0415 - see above
+    import e2echat.client.local  # noqa: F401, PLC0415 - see above
