@@ -39,8 +39,10 @@ $(VENV)/.%: $(STAMP)
 	$(PIP) -c constraints.txt --group $*
 	touch $@
 
+# PARTS="chatty idle --quick" for some of it.
+PARTS ?=
 bench: $(VENV)/.bench
-	$(BIN)/python -m bench
+	$(BIN)/python -m bench $(PARTS)
 
 # Seconds for each target of fuzz/.
 SECONDS ?= 60

@@ -1,7 +1,10 @@
-"""Print ratios first, then medians of interleaved rounds: what we take beside others, and beside our own smaller parts."""
+"""Ratios first, then medians of interleaved rounds: ``python -m bench [sessions] [PART of the relay's…] [--quick]``."""
+
+import sys
 
 from bench import micro, peers, sessions, start
 from bench.measure import Figure, Taken, run
+from bench.relay import command
 
 
 def _beside_peers(taken: dict[str, Taken]) -> None:
@@ -23,7 +26,8 @@ def _beside_bare_python(taken: dict[str, Taken]) -> None:
         print(f"{ratio:>6.1f} x {name}  at most {most}: {'yes' if ratio <= most else 'NO'}")
 
 
-def main() -> None:
+def _sessions() -> None:
+    """What we take beside others, and beside our own smaller parts."""
     figures: list[Figure] = [*micro.figures(), *sessions.figures(), *peers.figures(), *start.figures()]
     taken = run(figures)
     _beside_peers(taken)
@@ -35,6 +39,17 @@ def main() -> None:
         first = f"{own.over(taken[figure.beside[0]]):.1f} x" if ratios else ""
         beside = f"  ({'; '.join(ratios)})" if ratios else ""
         print(f"{first:>8}  {own.median * 1e6:>7.1f} µs  {own.spread:>6.0%}  {figure.name}{beside}")
+
+
+def main() -> None:
+    """Everything, or what the command line names."""
+    words = sys.argv[1:]
+    for_relay = [word for word in words if word != "sessions"]
+    relay_named = any(word in command.parts() for word in for_relay)
+    if "sessions" in words or not relay_named:
+        _sessions()
+    if relay_named or "sessions" not in words:
+        command.main(for_relay)
 
 
 main()

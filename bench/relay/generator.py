@@ -19,7 +19,8 @@ Script = Generator[bytes, bytes, T]
 """The set-up of one connection: yields what is to be sent, is given what came, returns what it found out."""
 
 _HEAD = struct.Struct("<IB")
-_PATIENCE = 60.0
+_PATIENCE = 120.0
+"""Seconds; a run ends by itself long before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +98,10 @@ class LoadGenerator:
         self.connections = new.stop
         return new
 
+    def tell(self, number: int, data: bytes) -> None:
+        """Send something on a connection; an answer is left alone."""
+        self._command("S", struct.pack("<I", number) + data)
+
     def play(self, scripts: Mapping[int, Script[T]]) -> dict[int, T]:
         """Run the set-up scripts of connections, all at once; gives what each returned."""
         found: dict[int, T] = {}
@@ -111,7 +116,7 @@ class LoadGenerator:
                 del waiting[number]
                 return
             if out:
-                self._command("S", struct.pack("<I", number) + out)
+                self.tell(number, out)
 
         for number in list(waiting):
             step(number, None)

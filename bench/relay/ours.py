@@ -1,6 +1,8 @@
 """Our relay, as ``e2echat relay`` starts it: real names, capabilities, acknowledgements, quotas and bounded queues."""
 
+import shutil
 import sys
+from pathlib import Path
 from typing import IO, TypeVar
 
 from bench.relay.generator import LoadGenerator, Script, Template
@@ -54,10 +56,14 @@ class Relay(System):
         self.accounts: list[Account] = []
         self.address = RelayAddress(bytes(32), "127.0.0.1", 0)
 
+    @property
+    def data(self) -> Path:
+        """Its data directory."""
+        return self.directory / "relay"
+
     def command(self) -> list[str]:
         chosen = [word for limit in self.limits for word in ("--limit", limit)]
         plain = [] if self.tls else ["--no-tls"]
-        data = str(self.directory / "relay")
         return [
             sys.executable,
             "-m",
@@ -66,7 +72,7 @@ class Relay(System):
             "--listen",
             "127.0.0.1:0",
             "--data",
-            data,
+            str(self.data),
             *plain,
             *chosen,
         ]
@@ -120,6 +126,19 @@ class Relay(System):
         return envelope(handle, payload)
 
 
+class Resumed(Relay):
+    """A relay that begins with a copy of another's data directory, and knows its accounts."""
+
+    def __init__(self, data: Path, accounts: list[Account]) -> None:
+        super().__init__()
+        self._data = data
+        self.accounts = list(accounts)
+
+    def command(self) -> list[str]:
+        shutil.copytree(self._data, self.data)
+        return super().command()
+
+
 class TlsRelay(Relay):
     """With its own TLS 1.3."""
 
@@ -127,13 +146,17 @@ class TlsRelay(Relay):
     tls = True
 
 
-class RoomyRelay(Relay):
-    """With room for as many envelopes a mailbox as a run leaves there; nothing else is changed."""
+ROOMY = ("mailbox_envelopes=1000000", f"mailbox_bytes={64 << 30}")
+"""Room for as many envelopes a mailbox as a run leaves there; nothing else is changed."""
 
-    limits = ("mailbox_envelopes=1000000", f"mailbox_bytes={64 << 30}")
+
+class RoomyRelay(Relay):
+    """The relay with that room."""
+
+    limits = ROOMY
 
 
 class RoomyTlsRelay(TlsRelay):
     """The same under TLS."""
 
-    limits = RoomyRelay.limits
+    limits = ROOMY

@@ -208,9 +208,10 @@ def _text(text: bytes) -> bytes:
 
 
 class Prosody(Peer):
-    """XMPP with no module but what messages need."""
+    """XMPP with the modules of Debian's configuration that people who chat are served by."""
 
     name = "Prosody"
+    modules = "saslauth disco roster blocklist bookmarks carbons pep private smacks vcard4 vcard_legacy csi_simple ping"
     protocol = "xmpp"
     program = "prosody"
     package = "prosody"
@@ -221,6 +222,7 @@ class Prosody(Peer):
         self._names: dict[int, bytes] = {}
 
     def arguments(self) -> list[str]:
+        modules = "; ".join(f'"{module}"' for module in self.modules.split())
         lines = f"""
             run_as_root = {"true" if os.getuid() == 0 else "false"}
             daemonize = false
@@ -229,7 +231,7 @@ class Prosody(Peer):
             interfaces = {{ "127.0.0.1" }}
             c2s_ports = {{ {self.port} }}
             c2s_require_encryption = false
-            modules_enabled = {{ "saslauth" }}
+            modules_enabled = {{ {modules} }}
             modules_disabled = {{ "s2s", "tls", "offline" }}
             log = {{ error = "{self.directory}/log" }}
             VirtualHost "bench"
@@ -272,6 +274,14 @@ class Prosody(Peer):
         return Template(body % (self._names[target], payload))
 
 
-PEERS: tuple[type[Peer], ...] = (Redis, Nats, Mosquitto, MosquittoQos1, Prosody)
+class BareProsody(Prosody):
+    """The same with no module but what it takes to sign in."""
+
+    name = "Prosody, no modules"
+    chats_only = True
+    modules = "saslauth"
+
+
+PEERS: tuple[type[Peer], ...] = (Redis, Nats, Mosquitto, MosquittoQos1, Prosody, BareProsody)
 KEEPERS: tuple[type[Peer], ...] = (RedisStream,)
 """Those that keep what nobody is there for, and answer only then."""

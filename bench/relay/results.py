@@ -1,8 +1,8 @@
 """What was measured: a line for each server, load and payload, and what can be read off lines."""
 
 import json
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from statistics import median
 from typing import Any, Self
@@ -19,11 +19,14 @@ class Run:
     messages: int
     server_cpu: float
     generator_cpu: float
+    machine_cpu: float
     sent: int
+    arrived: int
     left: int
     refused: int
     p50_us: float
     p99_us: float
+    worst_us: float
 
     @property
     def rate(self) -> float:
@@ -34,6 +37,11 @@ class Run:
     def cpu_us(self) -> float:
         """The server's CPU time a message, in microseconds."""
         return self.server_cpu / self.messages * 1e6
+
+    @property
+    def others(self) -> float:
+        """How many cores others kept busy meanwhile."""
+        return max(0.0, self.machine_cpu - self.server_cpu - self.generator_cpu) / self.seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +66,23 @@ class Line:
         return median(run.p50_us for run in self.runs)
 
     @property
+    def p99_us(self) -> float:
+        return median(run.p99_us for run in self.runs)
+
+    @property
+    def worst_us(self) -> float:
+        return median(run.worst_us for run in self.runs)
+
+    @property
     def spread(self) -> float:
         """How far the rates lie apart, as a part of the median."""
         rates = [run.rate for run in self.runs]
         return (max(rates) - min(rates)) / self.rate
+
+    @property
+    def others(self) -> float:
+        """How many cores others kept busy meanwhile."""
+        return median(run.others for run in self.runs)
 
     @property
     def saturated(self) -> str:
@@ -79,18 +100,66 @@ class Line:
         """How many times as fast as ``other``: the median over the rounds, each by itself."""
         return median(mine.rate / theirs.rate for mine, theirs in zip(self.runs, other.runs, strict=True))
 
+    def p50_over(self, other: Self) -> float:
+        """How many times the median latency of ``other``."""
+        return median(mine.p50_us / theirs.p50_us for mine, theirs in zip(self.runs, other.runs, strict=True))
+
+    def p99_over(self, other: Self) -> float:
+        return median(mine.p99_us / theirs.p99_us for mine, theirs in zip(self.runs, other.runs, strict=True))
+
     def cpu_over(self, other: Self) -> float:
         """How many times the CPU time a message of ``other``."""
         return median(mine.cpu_us / theirs.cpu_us for mine, theirs in zip(self.runs, other.runs, strict=True))
 
 
-def save(lines: Iterable[Line], path: Path) -> None:
-    """Keep lines as JSON."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps([asdict(line) for line in lines], indent=1) + "\n")
+@dataclass(frozen=True, slots=True)
+class Number:
+    """Something that is no rate under load, once a round."""
+
+    name: str
+    unit: str
+    values: tuple[float, ...]
+
+    @property
+    def median(self) -> float:
+        return median(self.values)
+
+    def over(self, other: Self) -> float:
+        """How many times ``other``: the median over the rounds, each by itself."""
+        return median(mine / theirs for mine, theirs in zip(self.values, other.values, strict=True))
 
 
-def load(path: Path) -> list[Line]:
-    """Lines that ``save`` kept."""
-    kept: list[dict[str, Any]] = json.loads(path.read_text())
-    return [Line(**fields | {"runs": tuple(Run(**run) for run in fields["runs"])}) for fields in kept]
+@dataclass(frozen=True, slots=True)
+class Results:
+    """Everything that a run of the bench has found, and on what; parts that were left out are not in it."""
+
+    lines: tuple[Line, ...] = ()
+    numbers: tuple[Number, ...] = ()
+    about: Mapping[str, str] = field(default_factory=dict)
+
+    def line(self, server: str, load: str, payload: int) -> Line | None:
+        """The one line, if it was measured."""
+        wanted = (server, load, payload)
+        return next((each for each in self.lines if (each.server, each.load, each.payload) == wanted), None)
+
+    def number(self, name: str) -> Number | None:
+        return next((each for each in self.numbers if each.name == name), None)
+
+    def updated(self, other: Self) -> Self:
+        """These, with what ``other`` has measured again in its place."""
+        lines = {(each.server, each.load, each.payload): each for each in (*self.lines, *other.lines)}
+        numbers = {each.name: each for each in (*self.numbers, *other.numbers)}
+        return type(self)(tuple(lines.values()), tuple(numbers.values()), {**self.about, **other.about})
+
+    def save(self, path: Path) -> None:
+        """Keep them as JSON."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(asdict(self), indent=1) + "\n")
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """What ``save`` kept."""
+        kept: dict[str, Any] = json.loads(path.read_text())
+        lines = (Line(**each | {"runs": tuple(Run(**run) for run in each["runs"])}) for each in kept["lines"])
+        numbers = (Number(**each | {"values": tuple(each["values"])}) for each in kept["numbers"])
+        return cls(tuple(lines), tuple(numbers), kept["about"])

@@ -1,8 +1,10 @@
 """What every measured server has in common, and the C forwarder, which is the least of them."""
 
+import re
 import shutil
 import subprocess
 import tempfile
+import time
 from abc import ABC, abstractmethod
 from pathlib import Path
 from struct import Struct
@@ -27,10 +29,14 @@ class System(ABC):
     tls: ClassVar[bool] = False
     settles: ClassVar[bool] = False
     """Senders are told what became of each message."""
+    chats_only: ClassVar[bool] = False
+    """A variant that is of interest where people chat, and nowhere else."""
 
     def __init__(self) -> None:
         self.port = 0
         self.directory = Path()
+        self.start_seconds = 0.0
+        """From its process's start until it listens."""
         self._process: subprocess.Popen[str] | None = None
 
     @abstractmethod
@@ -62,23 +68,35 @@ class System(ABC):
         assert self._process
         return self._process.pid
 
+    @property
+    def memory(self) -> int:
+        """Bytes of memory that are its own: of no file, and not the kernel's."""
+        status = Path(f"/proc/{self.pid}/status").read_text()
+        (kilobytes,) = re.findall(r"^RssAnon:\s+(\d+) kB$", status, re.MULTILINE)
+        return int(kilobytes) * 1024
+
     def __enter__(self) -> Self:
         self.directory = Path(tempfile.mkdtemp(prefix="e2echat-bench-"))
-        self._process = subprocess.Popen(self.command(), stdout=subprocess.PIPE, text=True)
+        command = self.command()
+        begun = time.monotonic()
+        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         assert self._process.stdout
         try:
             self.started(self._process.stdout)
         except BaseException:
-            self._end()
+            self.__exit__(None, None, None)
             raise
+        self.start_seconds = time.monotonic() - begun
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._end()
+        self.end()
+        shutil.rmtree(self.directory, ignore_errors=True)
 
-    def _end(self) -> None:
+    def end(self) -> None:
+        """End the process, by its pid, and leave its directory."""
         assert self._process
         self._process.terminate()
         try:
@@ -88,7 +106,6 @@ class System(ABC):
             self._process.wait()
         if self._process.stdout:
             self._process.stdout.close()
-        shutil.rmtree(self.directory, ignore_errors=True)
 
 
 class Forwarder(System):
@@ -134,6 +151,7 @@ class Loaded:
         self.system = system
         self.load = load
         system.provide(load.mailboxes)
+        self.name = system.name
         self.generator = LoadGenerator(system.protocol, system.port, tls=system.tls)
         self._senders = self.generator.connect(load.senders)
         if load.online:
@@ -173,7 +191,7 @@ class Loaded:
             window=window,
         )
         run = self.generator.run(order, [self.system.pid])
-        if run.left or run.refused or not run.messages:
+        if run.left or run.refused:
             raise RuntimeError(f"{self.system.name}, {self.load.name}: messages got lost: {run}")
         return run
 

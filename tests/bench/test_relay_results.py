@@ -3,19 +3,21 @@ from pathlib import Path
 
 import pytest
 
-from bench.relay import results
-from bench.relay.results import Line, Run
+from bench.relay.results import Line, Number, Results, Run
 
 ONE = Run(
     seconds=2.0,
     messages=1000,
     server_cpu=1.9,
     generator_cpu=0.5,
+    machine_cpu=2.6,
     sent=1000,
+    arrived=1000,
     left=0,
     refused=0,
     p50_us=10.0,
     p99_us=20.0,
+    worst_us=30.0,
 )
 
 
@@ -44,7 +46,22 @@ def test_says_which_side_was_saturated(server: float, generator: float, side: st
     assert Line("a", "chatty", 256, (run,)).saturated == side
 
 
-def test_lines_are_kept(tmp_path: Path) -> None:
-    lines = [line(100, 200), line(300)]
-    results.save(lines, tmp_path / "kept" / "relay.json")
-    assert results.load(tmp_path / "kept" / "relay.json") == lines
+def test_says_how_busy_others_were() -> None:
+    assert ONE.others == pytest.approx(0.1)
+    assert replace(ONE, machine_cpu=2.0).others == 0
+
+
+def test_results_are_kept(tmp_path: Path) -> None:
+    found = Results((line(100, 200), line(300)), (Number("start", "s", (0.5, 0.7)),), {"chatty": "today"})
+    found.save(tmp_path / "kept" / "relay.json")
+    assert Results.load(tmp_path / "kept" / "relay.json") == found
+
+
+def test_what_is_measured_again_takes_the_old_ones_place() -> None:
+    old = Results(
+        (line(100),), (Number("start", "s", (9.0,)), Number("memory", "B", (1.0,))), {"chatty": "then"}
+    )
+    new = old.updated(Results((line(300),), (Number("start", "s", (0.5,)),), {"chatty": "now"}))
+    assert new.lines == (line(300),)
+    assert [number.median for number in new.numbers] == [0.5, 1.0]
+    assert new.about == {"chatty": "now"}
