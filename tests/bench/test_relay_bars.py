@@ -35,6 +35,14 @@ def test_a_bar_is_met_if_every_payload_meets_it(
     assert Bar("a bar", 1.4, "x", at_most, measured).verdict == verdict
 
 
+def test_a_verdict_says_when_others_were_busy() -> None:
+    busy = replace(RUN, machine_cpu=1.2)
+    results = Results(
+        tuple(Line(server, "chatty", 256, (busy,)) for server in ("e2echat", "C forwarder, same acks"))
+    )
+    assert found(results, "CPU a message over the C forwarder's").verdict == "met, disturbed"
+
+
 def test_a_bar_takes_both_payloads_of_the_lines_that_it_names() -> None:
     sizes = (256, 2048)
     ours = [line("e2echat", 3000, size) for size in sizes]
