@@ -21,6 +21,7 @@ from e2echat.crypto.keys import (
 )
 from e2echat.crypto.padding import envelope_size, pad, padme, unpad
 from e2echat.crypto.prekeys import Prekey, PrekeyBundle, PrekeyKind, PrekeySecret
+from e2echat.crypto.puzzles import Puzzle
 from e2echat.crypto.relay_records import AuthRecord, ClaimRecord, HelloRecord
 from e2echat.crypto.session import Accepted, OwnDevice, ReplyRoute, Session
 from e2echat.errors import (
@@ -359,6 +360,14 @@ def test_relay_records() -> None:
     auth = AuthRecord.create(SigningKey(a["seed"]), hello, a["nonce"], identity.name)
     assert auth.raw == a["record"]
     AuthRecord.parse(a["record"]).verify(a["key"], hello)
+    works = _of("relay", "work")
+    for w in works:
+        puzzle = Puzzle(w["hello_hash"], w["challenge"], w["of"].decode(), w["bits"])
+        assert puzzle.search(0, 2**20) == w["solution"]
+        assert puzzle.search(int.from_bytes(w["solution"]) + 1, 2**20) == w["next"]
+        assert puzzle.solved_by(w["solution"])
+        assert puzzle.solved_by(w["next"])
+    assert len(works) == 3
     (capability,) = _of("relay", "capability")
     assert primitives.H("capability", capability["capability"]) == capability["out"]
 

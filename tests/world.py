@@ -11,12 +11,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TypeVar
 
-from e2echat.client.effects import Drop, Effect, Scrub, Send, Tell, Up, Want
+from e2echat.client.effects import Drop, Effect, Scrub, Send, Solve, Tell, Up, Want
 from e2echat.client.engine import MAILBOX, Engine
 from e2echat.client.events import Event, MessageState
 from e2echat.client.own import Own
 from e2echat.crypto.keys import Device, Identity, SigningKey, safety_number
 from e2echat.crypto.primitives import SystemRandomness
+from e2echat.crypto.puzzles import Puzzle
 from e2echat.crypto.relay_records import NO_CERTIFICATE
 from e2echat.crypto.session import OwnDevice
 from e2echat.errors import E2EChatError
@@ -34,6 +35,8 @@ from e2echat.wire.address import RelayAddress
 from e2echat.wire.frames import FIRST_CHANNEL, FrameDecoder
 from e2echat.wire.relay_messages import Bundle
 
+UNHURRIED = Limits(work_bits=4, work_bits_most=4, knocks_daily=1_000_000, one_time_burst=1_000_000)
+"""What tests take that have no limits of their own: strangers may come and go as the schedules have it."""
 START = 1_800_000_000_000
 Result = TypeVar("Result")
 Frame = tuple[int, bytes]
@@ -92,8 +95,16 @@ class Person:
                     self.events.append(event)
                 case Scrub():
                     self.records.empty_log()
+                case Solve(link, puzzle):
+                    self.solve(link, puzzle)
                 case Up() | Want():
                     pass
+
+    def solve(self, link: str, puzzle: Puzzle) -> None:
+        """Do the work that the relay asks for."""
+        solution = puzzle.search(0, 1 << 24)
+        assert solution is not None
+        self.step(lambda: self.engine.solved(link, puzzle, solution))
 
     def connect(self) -> None:
         """Open what a client keeps open."""
@@ -195,7 +206,7 @@ class World:
         self.now = START
         self.relay_key = SigningKey.generate(self.randomness)
         self.address = RelayAddress(self.relay_key.public, "localhost", 7443)
-        self.limits = limits or Limits()
+        self.limits = limits or UNHURRIED
         self._database = RelayDatabase(directory / "relay.db")
         self.people: dict[str, Person] = {}
         self._gone: list[Person] = []

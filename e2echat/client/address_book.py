@@ -100,6 +100,10 @@ class AddressBook:
         self.runtime.step(lambda: engine.inquiries.want(link, name.name, prekeys=prekeys))
         answer: Bundle | Refusal | None = self.runtime.wait(answered, timeout)
         if answer is None:
+            if self.runtime.look(lambda: engine.working(link)):
+                raise RelayUnreachableError(
+                    "the relay asks strangers for work, and there was not enough time for it; try again with more"
+                )
             raise RelayUnreachableError("the relay did not answer in time")
         if isinstance(answer, Refusal):
             if answer is Refusal.NO_SUCH_NAME:

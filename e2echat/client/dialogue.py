@@ -9,6 +9,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from e2echat.crypto.puzzles import Puzzle
 from e2echat.crypto.relay_records import HelloRecord
 from e2echat.errors import MalformedError
 from e2echat.wire import relay_messages as relay
@@ -87,8 +88,33 @@ class Settled:
     reason: Refusal | None
 
 
+@dataclass(frozen=True, slots=True)
+class Stocked:
+    """Somebody begins a session with us: what the relay has left of our one-time prekeys, and whether it had one."""
+
+    one_time_left: int
+    short: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Challenged:
+    """The relay wants work before it answers a fetch."""
+
+    puzzle: Puzzle
+
+
 Happening: TypeAlias = (
-    SignedIn | SignInRefused | Published | Renewed | Delivered | Ready | Fetched | ChannelRefused | Settled
+    SignedIn
+    | SignInRefused
+    | Published
+    | Renewed
+    | Stocked
+    | Delivered
+    | Ready
+    | Challenged
+    | Fetched
+    | ChannelRefused
+    | Settled
 )
 
 
@@ -115,6 +141,8 @@ _WORDS = {
     Refusal.STALE: "the relay has seen a newer installation of this account",
     Refusal.LIMIT: "the relay wants us to wait",
     Refusal.STORAGE: "the relay's disk failed",
+    Refusal.WORK: "the relay asks for work from strangers, and ours came too late; try again",
+    Refusal.CROWDED: "the relay lets no more strangers knock there for now; try again in some hours",
 }
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from e2echat.client.events import Event
+from e2echat.crypto.puzzles import Puzzle
 from e2echat.errors import E2EChatError
 
 
@@ -49,4 +50,12 @@ class Scrub:
     """Something was deleted: it is to be gone from the database's log, too."""
 
 
-Effect: TypeAlias = Send | Drop | Up | Want | Tell | Scrub
+@dataclass(frozen=True, slots=True)
+class Solve:
+    """Work to be done outside of every step; its solution is for ``Engine.solved``."""
+
+    link: str
+    puzzle: Puzzle
+
+
+Effect: TypeAlias = Send | Drop | Up | Want | Tell | Scrub | Solve

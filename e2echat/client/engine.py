@@ -8,6 +8,7 @@ from e2echat.client.amendments import Amendments
 from e2echat.client.arrivals import HOLD, Arrivals
 from e2echat.client.context import Context
 from e2echat.client.dialogue import (
+    Challenged,
     ChannelRefused,
     Delivered,
     Dialogue,
@@ -19,14 +20,16 @@ from e2echat.client.dialogue import (
     Settled,
     SignedIn,
     SignInRefused,
+    Stocked,
     why_refused,
 )
-from e2echat.client.effects import Drop, Effect, Scrub, Send, Tell, Up, Want
-from e2echat.client.events import AllIn, Connected, Disconnected, Problem
+from e2echat.client.effects import Drop, Effect, Scrub, Send, Solve, Tell, Up, Want
+from e2echat.client.events import AllIn, Connected, Disconnected
 from e2echat.client.expiry import Expiry
 from e2echat.client.housekeeping import Housekeeping
 from e2echat.client.inbox import Inbox
 from e2echat.client.inquiries import ASK_AGAIN, Inquiries
+from e2echat.client.introductions import Introductions
 from e2echat.client.mailbox_dialogue import MailboxDialogue, SignIn
 from e2echat.client.outbox import Outbox
 from e2echat.client.own import Own
@@ -40,11 +43,9 @@ from e2echat.client.writing import Writing
 from e2echat.crypto.keys import Device, Identity
 from e2echat.crypto.prekeys import PrekeyKind
 from e2echat.crypto.primitives import Randomness
+from e2echat.crypto.puzzles import Puzzle
 from e2echat.errors import (
-    CryptoError,
     E2EChatError,
-    KeyChangedError,
-    MalformedError,
     RefusedError,
     RemoteError,
 )
@@ -75,6 +76,7 @@ class Engine:
         self.supply = PrekeySupply(self.context)
         self.housekeeping = Housekeeping(self.context, self.sessions, Expiry(self.context))
         self.inquiries = Inquiries()
+        self.introductions = Introductions(self.context, self.peers, self.inquiries, self.outbox, self.inbox)
         self._mailbox: MailboxDialogue | None = None
         self._sending: dict[str, SendingDialogue] = {}
         self._claim_in_doubt = False
@@ -122,7 +124,12 @@ class Engine:
         self.arrivals.give_up_waiting()
         self.housekeeping.run_if_due()
         for contact in self.outbox.unanswered():
-            self._fetch(self.context.own.relay_of(contact), contact.name, prekeys=True)
+            self._fetch(contact, prekeys=True)
+
+    def solved(self, link: str, puzzle: Puzzle, solution: bytes) -> None:
+        """Somebody has done the work of a ``Solve``; it is of no use if the connection has gone meanwhile."""
+        if link in self._sending:
+            self._sending[link].solved(puzzle, solution)
 
     def meet(self, address: str, bundle: Bundle) -> ContactRow:
         """The contact that was looked up, a new one unless it wrote to us meanwhile; with prekeys comes a session.
@@ -218,10 +225,17 @@ class Engine:
     def unsent(self) -> bool:
         """Whether anything is still on its way to the relay."""
         records = self.context.records
-        publishing = self._mailbox is not None and self._mailbox.publishing
         busy = any(dialogue.busy for dialogue in self._sending.values())
         owed = records.next_receipt_at() is not None or records.unaccepted_signals() > 0
-        return publishing or busy or owed or self.rotation.under_way
+        return self._publishing or busy or owed or self.rotation.under_way
+
+    @property
+    def _publishing(self) -> bool:
+        return self._mailbox is not None and self._mailbox.publishing
+
+    def working(self, link: str) -> bool:
+        """Whether we are at the work that a relay asks for before it tells us about somebody."""
+        return link in self._sending and self._sending[link].puzzle is not None
 
     # --- happenings --------------------------------------------------------------------------------------------
 
@@ -233,16 +247,23 @@ class Engine:
                 self._signed_in(mailbox, waiting, one_time_left)
             case SignInRefused(reason):
                 self._sign_in_refused(reason)
-            case Published(reason):
-                self.supply.answered(reason)
+            case Published() | Stocked():
+                self.supply.happened(happening, uploading=self._publishing)
             case Renewed(capability_hash, reason):
                 self.rotation.answered(capability_hash, reason)
+            case _:
+                self._happened_on_the_way_out(link, happening)
+
+    def _happened_on_the_way_out(self, link: str, happening: Happening) -> None:
+        match happening:
             case Ready():
                 self._effects.append(Up(link))
                 self.outbox.connected(self._contacts_at(link))
                 self.hurry()
-            case Fetched(name, prekeys, answer):
-                self._fetched(link, name, answer, prekeys=prekeys)
+            case Challenged(puzzle):
+                self._effects.append(Solve(link, puzzle))
+            case Fetched():
+                self.introductions.fetched(link, happening)
             case ChannelRefused():
                 self.outbox.shut_out(self._contacts_at(link), happening)
             case Settled(envelope_id, reason):
@@ -255,6 +276,8 @@ class Engine:
             records.set_own("claimed", b"1")
             records.delete_own("join_token")
             self.supply.forgotten()
+        elif not one_time_left:
+            self.supply.ran_short()
         self.supply.signed_in(one_time_left)
         self._waiting = waiting
         self.context.catching_up = bool(waiting)
@@ -278,21 +301,6 @@ class Engine:
             self.context.catching_up = False
             self.context.tell(AllIn())
 
-    def _fetched(self, link: str, name: str, answer: Bundle | Refusal, *, prekeys: bool) -> None:
-        if self.inquiries.answered(link, name, answer, prekeys=prekeys):
-            return
-        contact = self.context.records.find_contact(RelayAddress.parse(link).key, name)
-        if contact is None:
-            return
-        if isinstance(answer, Refusal):
-            self.context.tell(Problem(f"{name}: {why_refused(answer)}"))
-            return
-        try:
-            self.outbox.introduced(contact, answer)
-            self.inbox.told(contact)
-        except (MalformedError, CryptoError, KeyChangedError) as error:
-            self.context.tell(Problem(f"{name}: {error}"))
-
     # --- whatever can leave ------------------------------------------------------------------------------------
 
     def _move(self) -> None:
@@ -300,7 +308,7 @@ class Engine:
         unmet = self.outbox.seal()
         self._unmet = bool(unmet)
         for contact in unmet:
-            self._fetch(context.own.relay_of(contact), contact.name, prekeys=True)
+            self._fetch(contact, prekeys=True)
         for contact_id in records.contacts_due(context.now):
             contact = records.contact(contact_id)
             link = context.own.relay_of(contact)
@@ -309,9 +317,10 @@ class Engine:
                 continue
             # Whoever watches learns nothing more when we ask about somebody to whom we send.
             if not self.outbox.submit(contact, dialogue) or contact_id in self.inbox.doubted:
-                self._fetch(link, contact.name, prekeys=False)
+                reachable = contact.mailbox is not None and contact.capability is not None
+                self._fetch(contact, prekeys=False, knock=not reachable)
         for contact in self.inbox.doubted_strangers():
-            self._fetch(context.own.relay_of(contact), contact.name, prekeys=False)
+            self._fetch(contact, prekeys=False)
         for (link, name), prekeys in self.inquiries.wanted.items():
             dialogue = self._ready(link)
             if dialogue is not None:
@@ -320,10 +329,11 @@ class Engine:
             self.supply.upload(self._mailbox)
             self.rotation.claim(self._mailbox)
 
-    def _fetch(self, link: str, name: str, *, prekeys: bool) -> None:
+    def _fetch(self, contact: ContactRow, *, prekeys: bool, knock: bool = False) -> None:
+        link = self.context.own.relay_of(contact)
         dialogue = self._ready(link)
         if dialogue is not None:
-            self.inquiries.fetch(dialogue, link, name, self.context.now, prekeys=prekeys)
+            self.inquiries.fetch(dialogue, link, contact, self.context.now, prekeys=prekeys, knock=knock)
 
     def _ready(self, link: str) -> SendingDialogue | None:
         """The sending connection to a relay once it is open; wanted if there is none."""

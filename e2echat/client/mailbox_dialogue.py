@@ -11,6 +11,7 @@ from e2echat.client.dialogue import (
     Renewed,
     SignedIn,
     SignInRefused,
+    Stocked,
     refusal,
 )
 from e2echat.client.own import Own
@@ -23,6 +24,7 @@ from e2echat.wire import frames
 from e2echat.wire import relay_messages as relay
 from e2echat.wire.address import RelayAddress
 from e2echat.wire.frames import FIRST_CHANNEL
+from e2echat.wire.relay_messages import Refusal
 from e2echat.wire.schema import Message
 
 
@@ -95,21 +97,19 @@ class MailboxDialogue(Dialogue):
                 self._authenticating = None
                 self.signed_in = True
                 return [SignedIn(mailbox, waiting, left)]
-            case relay.Done(request) if request == self._publishing:
+            case relay.Stock(left, short) if self.signed_in:
+                return [Stocked(left, short)]
+            case relay.Done(request) | relay.Refused(request) if request == self._publishing:
                 self._publishing = None
-                return [Published(None)]
+                return [Published(_reason(message))]
             case relay.Done(request) | relay.Refused(request) if (
                 self._renewing and request == self._renewing[0]
             ):
                 (_, capability_hash), self._renewing = self._renewing, None
                 self._renewal_refused = isinstance(message, relay.Refused)
-                reason = refusal(message.reason) if isinstance(message, relay.Refused) else None
-                return [Renewed(capability_hash, reason)]
+                return [Renewed(capability_hash, _reason(message))]
             case relay.Refused(request, reason) if request in (self._claiming, self._authenticating):
                 return [SignInRefused(refusal(reason))]
-            case relay.Refused(request, reason) if request == self._publishing:
-                self._publishing = None
-                return [Published(refusal(reason))]
         raise MalformedError("an answer to nothing that was asked")
 
     def other(self, tag: int, body: bytes) -> list[Happening]:
@@ -149,3 +149,7 @@ class MailboxDialogue(Dialogue):
         """Say that ``more`` envelopes have become ours."""
         self._acknowledged += more
         self.outgoing.append(frames.acknowledge(self._acknowledged))
+
+
+def _reason(answer: Message) -> Refusal | None:
+    return refusal(answer.reason) if isinstance(answer, relay.Refused) else None

@@ -257,8 +257,11 @@ class Outbox:
                 self.context.records.unseal(contact.id)
 
     def _knock(self, contact: ContactRow, answer: Bundle) -> ContactRow:
-        """Use the bundle's knock token where nothing better is known."""
-        if contact.capability is None or contact.knock or contact.mailbox != answer.mailbox:
+        """Use the bundle's knock token, if there is one, where nothing better is known."""
+        moved = contact.mailbox != answer.mailbox
+        if answer.knock is None:
+            contact = replace(contact, mailbox=answer.mailbox, capability=None) if moved else contact
+        elif contact.capability is None or contact.knock or moved:
             contact = replace(contact, mailbox=answer.mailbox, capability=answer.knock, knock=True)
         return self.peers.save(replace(contact, vouched=True))
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from e2echat.client.context import Context
-from e2echat.client.dialogue import why_refused
+from e2echat.client.dialogue import Published, Stocked, why_refused
 from e2echat.client.events import Problem
 from e2echat.client.mailbox_dialogue import MailboxDialogue
 from e2echat.crypto.prekeys import RENEWAL, PrekeyKind, PrekeySecret
@@ -15,6 +15,8 @@ SUPPLY = 100
 REPLENISH_BELOW = 25
 MOST_KEPT = 1_000
 """One-time prekeys whose secrets we keep; a relay that says it has none left gets no more than these."""
+TELL_AGAIN = 86_400_000
+"""Milliseconds before the person is told again that one-time prekeys ran short."""
 KEEP_SUPERSEDED = 30 * 86_400_000
 """Milliseconds for which a superseded prekey's secrets still open what was on its way."""
 KEEP_ONE_TIME = 90 * 86_400_000
@@ -28,11 +30,35 @@ class PrekeySupply:
     context: Context
     left: int | None = None
     _uploading: list[int] = field(default_factory=list)
+    _told: int = -TELL_AGAIN
 
     def signed_in(self, one_time_left: int) -> None:
         """The relay told how many one-time prekeys it has left."""
         self.left = one_time_left
         self._uploading.clear()
+
+    def happened(self, happening: Published | Stocked, *, uploading: bool) -> None:
+        """The relay answered an upload, or gave some of the prekeys out; ``uploading``: others are on their way there."""
+        match happening:
+            case Published(reason):
+                self._answered(reason)
+            case Stocked(left, short):
+                if self.left is not None and not uploading:
+                    self.left = left
+                if short or not left:
+                    self.ran_short()
+
+    def ran_short(self) -> None:
+        """One-time prekeys were not enough: tell the person, but not all the time."""
+        now = self.context.now
+        if not self._told <= now < self._told + TELL_AGAIN:
+            self._told = now
+            self.context.tell(
+                Problem(
+                    "so many sessions are begun with us that one-time prekeys ran short;"
+                    " first messages then have reduced forward secrecy until we answer"
+                )
+            )
 
     def upload(self, dialogue: MailboxDialogue) -> None:
         """Renew and replenish what is due, unless an upload is under way."""
@@ -59,7 +85,7 @@ class PrekeySupply:
         one_time_kind = int(PrekeyKind.ONE_TIME)
         records.prekeys.delete("WHERE kind = ? AND made_at < ?", one_time_kind, now - KEEP_ONE_TIME)
 
-    def answered(self, refusal: Refusal | None) -> None:
+    def _answered(self, refusal: Refusal | None) -> None:
         """The relay has the last upload, durably; or did not take it, and the next sign-in tries again."""
         uploading, self._uploading = self._uploading, []
         if refusal is not None:

@@ -11,11 +11,13 @@ from contextlib import contextmanager
 from typing import TypeVar
 
 from e2echat.client.backend import GoneError
-from e2echat.client.effects import Drop, Effect, Scrub, Send, Tell, Up, Want
+from e2echat.client.effects import Drop, Effect, Scrub, Send, Solve, Tell, Up, Want
 from e2echat.client.engine import MAILBOX, Engine
 from e2echat.client.events import AllIn, Disconnected, Event
 from e2echat.client.link import Link
+from e2echat.client.solver import Solver
 from e2echat.client.subscription import Subscription
+from e2echat.crypto.puzzles import Puzzle
 from e2echat.errors import E2EChatError, StorageError
 from e2echat.store.records import Records
 from e2echat.wire.address import RelayAddress
@@ -50,6 +52,7 @@ class Runtime:
         self._names: dict[Link, str] = {}
         self._retired: list[Link] = []
         self._closed = False
+        self._solver = Solver(self._solved)
         self._clock = threading.Thread(target=self._watch_clock, name="e2echat-clock", daemon=True)
 
     # --- what the account calls ----------------------------------------------------------------------------------
@@ -169,8 +172,10 @@ class Runtime:
             self._closed = True
             self._changed.notify_all()
             links = [*self._links.values(), *self._retired]
+        self._solver.close()
         for link in links:
             link.close(flush=flush)
+        self._solver.join()
         if self._clock.ident is not None:
             self._clock.join()
 
@@ -190,7 +195,13 @@ class Runtime:
             if link in self._names:
                 # The reason for which the engine dropped a connection says more than that it is gone.
                 self.failures.setdefault(self._names[link], error)
+                self._solver.forget(self._names[link])
         self._reported(lambda: self.engine.link_down(self._names[link], str(error)), link)
+
+    # --- work -------------------------------------------------------------------------------------------------------
+
+    def _solved(self, link: str, puzzle: Puzzle, solution: bytes) -> None:
+        self._reported(lambda: self.engine.solved(link, puzzle, solution))
 
     # --- inside ----------------------------------------------------------------------------------------------------
 
@@ -222,7 +233,10 @@ class Runtime:
             match effect:
                 case Send(name, data):
                     self._links[name].send(data)
+                case Solve(name, puzzle):
+                    self._solver.put(name, puzzle)
                 case Drop(name, error):
+                    self._solver.forget(name)
                     self.failures[name] = error
                     self._links[name].drop(retry=True)
                     if name == MAILBOX:
@@ -260,6 +274,7 @@ class Runtime:
         link = self._links.pop(name)
         del self._names[link]
         self.failures.pop(name, None)
+        self._solver.forget(name)
         link.drop(retry=False)
         self._retired = [one for one in self._retired if one.running]
         self._retired.append(link)

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from functools import partial
 
 from e2echat.relay.delivery import Delivery
-from e2echat.relay.directory import Directory, RefusedRequestError
+from e2echat.relay.directory import Directory
+from e2echat.relay.refusals import RefusedRequestError
 from e2echat.relay.tokens import DAY
 from e2echat.relay.work import GiveBack, RemoveAccount, Request, SaveClock, SaveToken, Work, ignore
 from e2echat.wire.relay_messages import Refusal

@@ -3,6 +3,7 @@
 from enum import Enum, auto
 from heapq import heappop, heappush
 
+from e2echat.crypto.puzzles import Puzzle
 from e2echat.crypto.relay_records import HelloRecord
 from e2echat.relay.counters import Counters
 from e2echat.relay.knocks import Knock
@@ -29,6 +30,7 @@ class Connection:
         "_dirty",
         "_output",
         "acknowledged",
+        "address",
         "backlog",
         "busy",
         "channels",
@@ -43,6 +45,7 @@ class Connection:
         "opened_at",
         "owed",
         "pending",
+        "puzzle",
         "requests",
         "role",
         "unsettled",
@@ -56,8 +59,11 @@ class Connection:
         now: float,
         dirty: "dict[int, Connection]",
         counters: Counters,
+        address: str | None = None,
     ) -> None:
         self.number = number
+        self.address = address
+        """What its requests are counted under; None for loopback, which has no budget in common."""
         self.counters = counters
         self._dirty = dirty
         self.hello: HelloRecord | None = hello
@@ -68,6 +74,8 @@ class Connection:
         """Bytes of a frame that is not complete, or that waits while ``busy``."""
         self.frame_since: float | None = None
         self.role = Role.UNDECIDED
+        self.puzzle: tuple[Puzzle, float] | None = None
+        """The one that was set last and not answered, and when it ends."""
         self.busy = False
         """A request is at the storage; what comes behind it waits, so that answers keep their order."""
         self.closing = False

@@ -12,7 +12,8 @@ class Counters:
 
     __slots__ = (
         "_commit_buckets", "bytes_in", "bytes_out", "bytes_unsent", "commit_seconds", "commits", "commits_failed", "connections",
-        "connections_refused", "cut", "envelopes_damaged", "envelopes_in", "envelopes_out", "envelopes_stored", "refusals",
+        "connections_refused", "cut", "envelopes_damaged", "envelopes_in", "envelopes_out", "envelopes_stored", "knocks",
+        "puzzles", "refusals", "short",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -31,6 +32,11 @@ class Counters:
         self.envelopes_stored = 0
         self.envelopes_damaged = 0
         """Stored, and not to be read again."""
+        self.puzzles = 0
+        self.knocks = 0
+        """Puzzles that were solved."""
+        self.short = 0
+        """Fetches of prekeys that got no one-time prekey."""
         self.refusals: dict[str, int] = {}
         """By kind: requests and submissions."""
         self.commits = 0
@@ -66,6 +72,9 @@ class Counters:
             ("envelopes_out", self.envelopes_out),
             ("envelopes_stored", self.envelopes_stored),
             ("envelopes_damaged", self.envelopes_damaged),
+            ("puzzles", self.puzzles),
+            ("knocks", self.knocks),
+            ("fetches_short", self.short),
             ("failed_commits", self.commits_failed),
         ):
             yield from _metric(f"{name}_total", "counter", {"": total})

@@ -135,7 +135,11 @@ class Delivery:
     def _keep(self, channel: Channel, frame: bytes, index: int) -> None:
         """Keep one envelope for later, or refuse it."""
         mailbox, limits = channel.mailbox, self._limits
-        if mailbox.count >= limits.mailbox_envelopes or mailbox.size + len(frame) > limits.mailbox_bytes:
+        full = mailbox.count >= limits.mailbox_envelopes or mailbox.size + len(frame) > limits.mailbox_bytes
+        if channel.knock is not None:
+            count, size = mailbox.from_strangers()
+            full |= count >= limits.stranger_envelopes or size + len(frame) > limits.stranger_bytes
+        if full:
             channel.refuse(index, Refusal.MAILBOX_FULL)
             return
         if mailbox.live:
@@ -150,14 +154,16 @@ class Delivery:
         self.unwritten += len(data)
         most = self._limits.segment_bytes
         segment = mailbox.segments[-1] if mailbox.segments else None
+        stranger = source.knock is not None
         for piece, number in runs.pieces(data, count, most):
             if (
                 segment is None
                 or not segment.open
                 or segment.given != given
+                or segment.stranger != stranger
                 or segment.size + len(piece) > most
             ):
-                segment = Segment(self._next_segment, self.today, given=given)
+                segment = Segment(self._next_segment, self.today, given=given, stranger=stranger)
                 self._next_segment += 1
                 self._open.append((mailbox, segment))
                 mailbox.segments.append(segment)

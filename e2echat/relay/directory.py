@@ -12,6 +12,7 @@ from e2echat.crypto.primitives import Randomness
 from e2echat.crypto.relay_records import AuthRecord, ClaimRecord, HelloRecord
 from e2echat.errors import CryptoError, MalformedError
 from e2echat.relay.capabilities import Capabilities
+from e2echat.relay.refusals import RefusedRequestError
 from e2echat.relay.tokens import JoinTokens, Registration
 from e2echat.relay.work import Account, RemoveAccount, SaveAccount, SavePrekeys, SaveToken
 from e2echat.wire.names import skeleton
@@ -20,18 +21,10 @@ from e2echat.wire.relay_messages import Claim, Publish, Refusal
 _MAILBOX_SIZE = 16
 
 
-class RefusedRequestError(Exception):
-    """A request that is answered with a reason."""
-
-    def __init__(self, reason: Refusal) -> None:
-        super().__init__(reason.name)
-        self.reason = reason
-
-
 class Entry:
     """An account with its parsed records and its prekeys."""
 
-    __slots__ = ("account", "claim", "device", "identity", "one_time", "signed")
+    __slots__ = ("account", "claim", "device", "identity", "one_time", "short", "signed")
 
     def __init__(self, account: Account, identity: Identity, device: Device, claim: ClaimRecord) -> None:
         self.account = account
@@ -41,6 +34,8 @@ class Entry:
         self.signed: bytes | None = None
         self.one_time: deque[int] = deque()
         """Ids of the one-time prekeys that are left, oldest first; the records are at the storage."""
+        self.short = False
+        """Somebody asked for prekeys and got none of them, and the owner does not know."""
 
 
 class Directory:

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Annotated
 
+from e2echat.wire.relay_messages import MOST_WORK
+
 KIB = 1024
 MIB = 1024 * KIB
 GIB = 1024 * MIB
@@ -73,7 +75,39 @@ class Limits:
     """And a second from then on."""
     one_time_prekeys: Annotated[int, Within(1, 10_000)] = 100
     """An account; 1.4 KiB each."""
+    one_time_burst: Annotated[int, Within(1, 1_000_000)] = 50
+    """One-time prekeys of one account handed out at once; then the last resort has to do for a while."""
+    one_time_daily: Annotated[int, Within(1, 1_000_000)] = 100
+    """And a day from then on."""
 
+    addresses: Annotated[int, Within(100, 10_000_000)] = 50_000
+    """Network addresses whose requests are counted, each (IPv6: each /64) by itself and loopback not at all."""
+    address_request_burst: Annotated[int, Within(1, 1_000_000)] = 5_000
+    """Control requests from one address at once, over all its connections: five that come back together."""
+    address_request_rate: Annotated[float, Within(0.1, 1_000_000)] = 250.0
+    """And a second from then on."""
+    address_fetch_burst: Annotated[int, Within(1, 1_000_000)] = 300
+    """Fetches and puzzles among them, at once: most clients need one a new contact."""
+    address_fetch_rate: Annotated[float, Within(0.001, 1_000_000)] = 1.0
+    """And a second from then on."""
+    address_claims: Annotated[int, Within(1, 1_000_000)] = 30
+    """Claims from one address, good or bad: so many at once, and so many a day from then on."""
+
+    work_bits: Annotated[int, Within(0, MOST_WORK)] = 20
+    """Of work for a knock at rest: 2 to this many hashes, a quarter to half a second."""
+    work_bits_most: Annotated[int, Within(0, MOST_WORK)] = 24
+    """When many knock: some seconds."""
+    work_step: Annotated[int, Within(1, 1_000_000)] = 5
+    """Knocks at one mailbox within a day that make the next ones one bit harder."""
+    work_crowd: Annotated[int, Within(1, 1_000_000)] = 100
+    """Knocks in all, about those of the last hour, that make all harder by one bit; each doubling, by one more."""
+    work_life: Annotated[float, Within(10, 3_600)] = 300.0
+    """For solving a puzzle: enough for the hardest on a slow machine."""
+    knocks_daily: Annotated[int, Within(1, 1_000_000)] = 20
+    """Knock tokens towards one mailbox within a day."""
+    stranger_envelopes: Annotated[int, Within(1, 1_000_000)] = 250
+    """What came by knocks and waits in one mailbox: a part of it, so that the rest is there for contacts."""
+    stranger_bytes: Annotated[int, Within(128 * KIB, 64 * GIB)] = 4 * MIB
     knock_envelopes: Annotated[int, Within(1, 1_000_000)] = 100
     """That a stranger may send on one knock token."""
     knock_bytes: Annotated[int, Within(128 * KIB, GIB)] = 1 * MIB

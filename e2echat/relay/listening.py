@@ -158,7 +158,7 @@ class AddressCounts:
 
     def add(self, host: str) -> bool:
         """Count one more, unless it is one too many."""
-        key = _counted(host)
+        key = counted(host)
         if key is None:
             return True
         if self._counts.get(key, 0) >= self._most:
@@ -168,14 +168,14 @@ class AddressCounts:
 
     def remove(self, host: str) -> None:
         """Count one less."""
-        key = _counted(host)
+        key = counted(host)
         if key is not None:
             self._counts[key] -= 1
             if not self._counts[key]:
                 del self._counts[key]
 
 
-def _counted(host: str) -> str | None:
+def counted(host: str) -> str | None:
     """What an address counts as: itself, or its /64, which one household has whole."""
     address = ipaddress.ip_address(host.partition("%")[0])
     if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped:

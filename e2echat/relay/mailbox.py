@@ -30,6 +30,10 @@ class Owner(Protocol):
 class Source(Protocol):
     """What envelopes come from, and what is told their fate."""
 
+    @property
+    def knock(self) -> Knock | None:
+        """The allowance that it is held to, where it has no full right."""
+
     def settle(self, count: int) -> None:
         """The next ``count`` submissions are durable or acknowledged."""
 
@@ -105,13 +109,16 @@ class Segment:
 
     __slots__ = (
         "body", "count", "created", "dead", "done", "durable", "given", "ids", "number", "open", "settles", "size",
+        "stranger",
     )  # fmt: skip
 
-    def __init__(self, number: int, created: int, *, given: bool) -> None:
+    def __init__(self, number: int, created: int, *, given: bool, stranger: bool = False) -> None:
         self.number = number
         self.created = created
         self.given = given
         """To the owner, on his present connection."""
+        self.stranger = stranger
+        """All of it came by knocks. Not kept on disk: after a restart it counts as contacts'."""
         self.open = True
         """Not handed to the storage yet: more may be added."""
         self.durable = False
@@ -284,6 +291,11 @@ class Mailbox:
         self.count -= segment.count - segment.done
         self.size -= segment.size
         return segment
+
+    def from_strangers(self) -> tuple[int, int]:
+        """How many envelopes and bytes in ``segments`` came by knocks."""
+        theirs = [segment for segment in self.segments if segment.stranger and not segment.dead]
+        return sum(each.count - each.done for each in theirs), sum(each.size for each in theirs)
 
     def holds(self, envelope_id: bytes) -> bool:
         """Whether an envelope of this id waits here, kept or in flight."""

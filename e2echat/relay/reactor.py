@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 
 from e2echat.errors import MalformedError
 from e2echat.relay.limits import Limits
-from e2echat.relay.listening import Acceptor, AddressCounts
+from e2echat.relay.listening import Acceptor, AddressCounts, counted
 from e2echat.relay.peer import Peer
 from e2echat.relay.poller import READ, WRITE, make_poller
 from e2echat.relay.recorder import Recorder
@@ -188,7 +188,7 @@ class Reactor:
 
     def _open(self, peer: Peer, now: float) -> None:
         """The transport is ready."""
-        peer.connection = self._board.opened(self._certificate_hash, now)
+        peer.connection = self._board.opened(self._certificate_hash, now, counted(peer.host))
         self._by_number[peer.connection.number] = peer
         if self._recorder:
             self._recorder.opened(peer.connection.number, peer.host)

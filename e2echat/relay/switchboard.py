@@ -97,11 +97,18 @@ class Switchboard:
         known = [self._directory.restore(*account).account for account in accounts]
         self._delivery.restore(((account.mailbox, account.capabilities) for account in known), segments)
 
-    def opened(self, certificate_hash: bytes, now: float) -> Connection:
-        """A connection has come about: greet it. ``certificate_hash`` is 32 bytes, zeros without TLS."""
+    def opened(self, certificate_hash: bytes, now: float, address: str | None = None) -> Connection:
+        """A connection has come about: greet it.
+
+        Args:
+            certificate_hash: 32 bytes, zeros without TLS.
+            now: as everywhere.
+            address: what its requests are counted under, if they are.
+        """
         nonce = self._randomness.octets(32)
         hello = HelloRecord.create(self._key, nonce, certificate_hash, relay_messages.PROTOCOL_VERSION)
-        connection = Connection(self._next_number, hello, self._limits, now, self._dirty, self.counters)
+        number = self._next_number
+        connection = Connection(number, hello, self._limits, now, self._dirty, self.counters, address)
         self._next_number += 1
         self._connections[connection.number] = connection
         connection.send(relay_messages.encode(relay_messages.Hello(hello.raw)))
@@ -214,7 +221,7 @@ class Switchboard:
         """The storage is through with a batch: in the order in which ``take_work`` gave it."""
         for item in work:
             item.done(item)
-        for connection in self._control.take_answered():
+        for connection in self._control.pending.take_answered():
             if not connection.closing:
                 self._take(connection, connection.pending, now)
 

@@ -17,6 +17,11 @@ from e2echat.wire.schema import Many, Maybe, Message, Octets, Text, Unsigned
 PROTOCOL_VERSION = 1
 ONE_TIME_BATCH = 30
 """One-time prekeys in one ``Publish``: what fits into a frame."""
+CHALLENGE_SIZE = 16
+"""With it, all that a puzzle hashes fits into one block of BLAKE2b, whatever the name."""
+SOLUTION_SIZE = 8
+MOST_WORK = 26
+"""Bits of a puzzle; more no relay may ask for: some 64 times of what it does at rest."""
 
 RECORD = Octets(64, 2048)
 """A signed record of any kind."""
@@ -49,6 +54,10 @@ class Refusal(IntEnum):
     """More than this connection or address may have."""
     STORAGE = 10
     """The relay's disk failed; nothing was kept."""
+    WORK = 11
+    """This takes work, and there was none, too little, or too late."""
+    CROWDED = 12
+    """The mailbox has had as many knocks as it may for now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,18 +115,55 @@ class Publish(Message):
 
 
 @dataclass(frozen=True, slots=True)
+class Stock(Message):
+    """Relay to the owner, unasked: a session is being begun with him.
+
+    ``one_time_left`` one-time prekeys are there; ``short``: the last fetch got none.
+    """
+
+    KIND: ClassVar[str] = "stock"
+    one_time_left: Number
+    short: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AskPuzzle(Message):
+    """Sending connection: the work that a knock at ``name``'s mailbox takes. Answered by ``Challenge``."""
+
+    KIND: ClassVar[str] = "puzzle"
+    request: Number
+    name: Name
+
+
+@dataclass(frozen=True, slots=True)
+class Challenge(Message):
+    """What makes the puzzle, and how many zero bits its solution gives."""
+
+    KIND: ClassVar[str] = "challenge"
+    request: Number
+    challenge: Annotated[bytes, Octets(CHALLENGE_SIZE)]
+    bits: Annotated[int, Unsigned(8)]
+
+
+@dataclass(frozen=True, slots=True)
 class Fetch(Message):
-    """Sending connection: the bundle of ``name``; with ``prekeys`` false only the records and a knock token."""
+    """Sending connection: the bundle of ``name``; with ``prekeys`` false only the records.
+
+    Under the mailbox's ``capability`` prekeys cost nothing; with the ``solution`` of this connection's puzzle comes
+    a knock token as well.
+    """
 
     KIND: ClassVar[str] = "fetch"
     request: Number
     name: Name
     prekeys: bool
+    capability: Annotated[bytes | None, Maybe(Octets(32))] = field(default=None, repr=False)
+    solution: Annotated[bytes | None, Maybe(Octets(SOLUTION_SIZE))] = None
 
 
 @dataclass(frozen=True, slots=True)
 class Bundle(Message):
-    """What it takes to start a session with somebody, and a knock token to reach the mailbox with."""
+    """Who somebody is; what it takes to start a session with him, and a knock token to reach his mailbox with."""
 
     KIND: ClassVar[str] = "bundle"
     request: Number
@@ -126,7 +172,7 @@ class Bundle(Message):
     signed: MaybeRecord
     one_time: MaybeRecord
     mailbox: MailboxId
-    knock: Key = field(repr=False)
+    knock: Annotated[bytes | None, Maybe(Octets(32))] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +217,22 @@ class Refused(Message):
 
 _KINDS: dict[str, type[Message]] = {
     kind.KIND: kind
-    for kind in (Hello, Claim, Authenticate, Welcome, Publish, Fetch, Bundle, Open, Opened, Done, Refused)
+    for kind in (
+        Hello,
+        Claim,
+        Authenticate,
+        Welcome,
+        Publish,
+        Stock,
+        AskPuzzle,
+        Challenge,
+        Fetch,
+        Bundle,
+        Open,
+        Opened,
+        Done,
+        Refused,
+    )
 }
 
 

@@ -64,14 +64,15 @@ def requests(world: "World", relay_world: "ModuleType") -> Callable[["Client"], 
             relay_world.Account("carol", world.key.public).claim(),
             bob.authenticate(client.hello),
             messages.Publish(1, None, [bytes(64)]),
-            messages.Fetch(1, "bob", True),
+            messages.AskPuzzle(1, "bob"),
+            messages.Fetch(1, "bob", True, bob.capability),
             messages.Open(1, world.mailboxes["bob"], bob.capability, False),
         ]
 
     return make
 
 
-@pytest.mark.parametrize("which", range(5))
+@pytest.mark.parametrize("which", range(6))
 def test_every_truncation_of_every_request_closes(
     world: "World", requests: Callable[["Client"], list[Message]], which: int
 ) -> None:
@@ -84,7 +85,7 @@ def test_every_truncation_of_every_request_closes(
         client.leave()
 
 
-@pytest.mark.parametrize("which", range(5))
+@pytest.mark.parametrize("which", range(6))
 def test_trailing_bytes_close(
     world: "World", requests: Callable[["Client"], list[Message]], which: int
 ) -> None:
@@ -94,7 +95,7 @@ def test_trailing_bytes_close(
     assert client.closing
 
 
-@pytest.mark.parametrize("which", range(5))
+@pytest.mark.parametrize("which", range(6))
 def test_a_request_cut_anywhere_on_its_way_is_whole(
     world: "World", requests: Callable[["Client"], list[Message]], which: int
 ) -> None:

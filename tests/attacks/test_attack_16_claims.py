@@ -37,7 +37,7 @@ def test_a_higher_epoch_does_not_make_another_key_the_owner(
     bob = world.account("bob")
     rival = relay_world.Account("bob", world.key.public, epoch=2**64 - 1)
     assert world.connect().refused(rival.claim()) == Refusal.NAME_TAKEN
-    bundle = world.connect().ask(messages.Fetch(1, "bob", True), messages.Bundle)
+    bundle = world.connect().knock("bob")
     assert bundle.identity == bob.identity.raw
 
 

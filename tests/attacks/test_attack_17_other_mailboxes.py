@@ -79,7 +79,7 @@ def test_a_knock_token_is_good_for_its_mailbox_alone(world: "World", *, known: b
     world.account("bob")
     world.account("eve")
     sender = world.connect()
-    knock = sender.ask(messages.Fetch(1, "eve", False), messages.Bundle).knock
+    knock = sender.knock("eve").knock or b""
     mailbox = world.mailboxes["bob"] if known else bytes(16)
     assert sender.refused(messages.Open(1, mailbox, knock, False)) == Refusal.NO_SUCH_CAPABILITY
     sender.ask(messages.Open(1, world.mailboxes["eve"], knock, False), messages.Opened)

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from e2echat.client.dialogue import Fetched
 from e2echat.client.events import KeyChanged, MessageState, Problem
 from tests.world import World, Worlds
 
@@ -24,7 +25,7 @@ def test_an_older_bundle_is_refused(world: World) -> None:
     alice.accept("bob")
     world.pass_time(15)
     alice.events.clear()
-    alice.step(lambda: alice.engine._fetched(str(world.address), "bob", old, prekeys=True))
+    alice.step(lambda: alice.engine.introductions.fetched(str(world.address), Fetched("bob", True, old)))
     assert [type(event) for event in alice.events] == [Problem]
     assert not alice.contact("bob").key_changed
     message = alice.send("bob", "to the new one")
@@ -41,7 +42,7 @@ def test_an_older_one_does_not_take_the_place_of_a_newer_that_waits(world: World
     world.pass_time(2)
     newest = alice.contact("bob").changed_device
     assert newest == third.own.device.device.raw
-    alice.step(lambda: alice.engine._fetched(str(world.address), "bob", shown, prekeys=True))
+    alice.step(lambda: alice.engine.introductions.fetched(str(world.address), Fetched("bob", True, shown)))
     assert alice.contact("bob").changed_device == newest
 
 

@@ -11,6 +11,7 @@ from e2echat.client import runtime
 from e2echat.client.account import Account
 from e2echat.client.link import Link
 from e2echat.client.waiting import Pace
+from e2echat.relay.limits import Limits
 from e2echat.relay.server import Relay
 
 PATIENCE = 30.0
@@ -28,7 +29,7 @@ class Site:
         self.start()
 
     def start(self) -> None:
-        relay = Relay(self.directory / "relay", port=self._port)
+        relay = Relay(self.directory / "relay", port=self._port, limits=Limits(work_bits=4))
         relay.start()
         self._relay, self._port, self.address = relay, relay.address.port, str(relay.address)
 

@@ -294,8 +294,12 @@ def test_a_route_to_nowhere_or_elsewhere_is_ignored(people: tuple[World, Person,
 
 def test_a_route_is_taken(people: tuple[World, Person, Person]) -> None:
     world, alice, bob = people
+    before = bob.contact("alice")
     _tell(alice, "bob", _route(alice, "bob", _next(bob), str(world.address)))
-    assert bob.contact("alice").mailbox == b"m" * 16
+    after = bob.contact("alice")
+    # The relay knows no such mailbox, so that he has come to knock.
+    assert (before.knock, after.knock) == (False, True)
+    assert after.capability not in (None, before.capability)
 
 
 def test_a_route_of_a_changed_device_is_ignored(world: World) -> None:

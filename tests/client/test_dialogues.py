@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from e2echat.client.dialogue import (
+    Challenged,
     ChannelRefused,
     Delivered,
     Dialogue,
@@ -16,26 +17,28 @@ from e2echat.client.dialogue import (
     Settled,
     SignedIn,
     SignInRefused,
+    Stocked,
     why_refused,
 )
 from e2echat.client.mailbox_dialogue import MailboxDialogue, SignIn
 from e2echat.client.sending_dialogue import SendingDialogue
 from e2echat.crypto.keys import Device, Identity, SigningKey
 from e2echat.crypto.primitives import SystemRandomness
+from e2echat.crypto.puzzles import Puzzle
 from e2echat.crypto.relay_records import NO_CERTIFICATE, AuthRecord, ClaimRecord, HelloRecord
 from e2echat.errors import CryptoError, MalformedError, RemoteError, WrongRelayError
 from e2echat.wire import frames
 from e2echat.wire import relay_messages as relay
 from e2echat.wire.address import RelayAddress
 from e2echat.wire.frames import FrameDecoder, Tag
-from e2echat.wire.relay_messages import Refusal
+from e2echat.wire.relay_messages import MOST_WORK, Refusal
 from e2echat.wire.schema import Message
 
 RANDOMNESS = SystemRandomness()
 RELAY = SigningKey.generate(RANDOMNESS)
 ADDRESS = RelayAddress(RELAY.public, "localhost", 7443)
 BUNDLE = relay.Bundle(1, bytes(100), bytes(100), None, None, bytes(16), bytes(32))
-MAILBOX, CAPABILITY = bytes(16), bytes(32)
+MAILBOX, CAPABILITY, SOLUTION = bytes(16), bytes(32), bytes(8)
 
 
 def _kind(message: Message) -> str:
@@ -269,8 +272,8 @@ def _open(dialogue: SendingDialogue, number: int = 20) -> int:
 
 
 def test_a_fetch_and_its_answers(ready: SendingDialogue) -> None:
-    ready.fetch("bob", prekeys=True)
-    ready.fetch("bob", prekeys=True)
+    ready.fetch("bob", prekeys=True, capability=CAPABILITY)
+    ready.fetch("bob", prekeys=True, capability=CAPABILITY)
     ready.fetch("bob", prekeys=False)
     assert [message.request for message in _said(ready) if isinstance(message, relay.Fetch)] == [1, 2]
     assert _say(ready, BUNDLE) == [Fetched("bob", True, BUNDLE)]
@@ -278,6 +281,80 @@ def test_a_fetch_and_its_answers(ready: SendingDialogue) -> None:
     assert _say(ready, refused) == [Fetched("bob", False, Refusal.NO_SUCH_NAME)]
     with pytest.raises(MalformedError):
         _say(ready, BUNDLE)
+
+
+def _challenge(dialogue: SendingDialogue, bits: int = 4) -> tuple[relay.AskPuzzle, Puzzle]:
+    """The puzzle that was asked for, once it is set."""
+    (asked,) = _said(dialogue)
+    assert isinstance(asked, relay.AskPuzzle)
+    (challenged,) = _say(dialogue, relay.Challenge(asked.request, bytes(16), bits))
+    assert isinstance(challenged, Challenged)
+    return asked, challenged.puzzle
+
+
+def test_what_takes_work_is_fetched_with_a_solution(ready: SendingDialogue) -> None:
+    ready.fetch("bob", prekeys=True)
+    ready.fetch("bob", prekeys=True)
+    asked, puzzle = _challenge(ready)
+    assert asked.name == "bob"
+    assert puzzle == Puzzle(ready.hello.hash, bytes(16), "bob", 4)
+    assert ready.busy
+    ready.solved(puzzle, SOLUTION)
+    (fetch,) = _said(ready)
+    assert fetch == relay.Fetch(2, "bob", prekeys=True, solution=SOLUTION)
+    ready.solved(puzzle, SOLUTION)
+    assert _said(ready) == []
+    assert _say(ready, replace(BUNDLE, request=2)) == [Fetched("bob", True, replace(BUNDLE, request=2))]
+    assert not ready.busy
+
+
+def test_one_puzzle_at_a_time(ready: SendingDialogue) -> None:
+    ready.fetch("bob", prekeys=True)
+    ready.fetch("carol", prekeys=False, knock=True)
+    first, puzzle = _challenge(ready)
+    ready.solved(replace(puzzle, challenge=bytes(15) + b"1"), SOLUTION)
+    assert _said(ready) == []
+    ready.solved(puzzle, SOLUTION)
+    fetch, second = _said(ready)
+    assert isinstance(fetch, relay.Fetch)
+    assert second == relay.AskPuzzle(3, "carol")
+    assert first.name == fetch.name == "bob"
+
+
+def test_a_puzzle_that_is_refused(ready: SendingDialogue) -> None:
+    ready.fetch("bob", prekeys=True)
+    ready.fetch("carol", prekeys=True)
+    assert _said(ready) == [relay.AskPuzzle(1, "bob")]
+    refused = _say(ready, relay.Refused(1, int(Refusal.CROWDED)))
+    assert refused == [Fetched("bob", True, Refusal.CROWDED)]
+    assert _said(ready) == [relay.AskPuzzle(2, "carol")]
+
+
+def test_more_work_than_any_relay_may_ask_for(ready: SendingDialogue) -> None:
+    ready.fetch("bob", prekeys=True)
+    with pytest.raises(MalformedError):
+        _challenge(ready, MOST_WORK + 1)
+    assert ready.puzzle is None
+
+
+def test_the_most_that_one_may(ready: SendingDialogue) -> None:
+    ready.fetch("bob", prekeys=True)
+    assert _challenge(ready, MOST_WORK)[1].bits == MOST_WORK
+
+
+def test_a_puzzle_that_nobody_asked_for(ready: SendingDialogue) -> None:
+    with pytest.raises(MalformedError):
+        _say(ready, relay.Challenge(1, bytes(16), 4))
+
+
+def test_a_stock_is_for_the_owner_who_has_signed_in(mailbox: MailboxDialogue, ready: SendingDialogue) -> None:
+    for dialogue in (mailbox, ready):
+        with pytest.raises(MalformedError):
+            _say(dialogue, relay.Stock(3, short=True))
+
+
+def test_a_stock_is_heard(signed_in: MailboxDialogue) -> None:
+    assert _say(signed_in, relay.Stock(3, short=True)) == [Stocked(3, short=True)]
 
 
 def test_a_channel_is_opened_once(ready: SendingDialogue) -> None:

@@ -81,9 +81,9 @@ def test_messages_wait_through_a_restart_of_the_relay(world: World) -> None:
 def test_one_time_prekeys_are_replenished(world: World) -> None:
     alice, bob = world.join("alice", "bob")
     assert alice.engine.supply.left == 100
+    alice.go_offline()
     for _ in range(80):
         bob.look_up("alice")
-    alice.go_offline()
     alice.go_online()
     assert alice.engine.supply.left == 100
     bob.send("alice", "hello")

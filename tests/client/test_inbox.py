@@ -125,7 +125,7 @@ class TestNames:
         world.pass_time(15, 5)
         assert alice.heard("bob") == ["hi"]
         assert not alice.contact("bob").key_changed
-        question = (str(world.address), "bob", False)
+        question = (str(world.address), "bob", False, False)
         assert question not in alice.engine.inquiries._asked
         message = alice.send("bob", "still to bob")
         world.pass_time(15, 5)

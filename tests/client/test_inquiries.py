@@ -6,13 +6,16 @@ import pytest
 
 from e2echat.client.inquiries import ASK_AGAIN, Inquiries
 from e2echat.client.sending_dialogue import SendingDialogue
+from e2echat.store.rows import ContactRow
 from e2echat.wire.relay_messages import Refusal
+
+BOB = ContactRow(1, bytes(32), "bob", "", b"", b"", "contact", capability=bytes(32))
 
 
 class Asked(list[tuple[str, bool]]):
     """The one method of a dialogue that inquiries use."""
 
-    def fetch(self, name: str, *, prekeys: bool) -> None:
+    def fetch(self, name: str, *, prekeys: bool, knock: bool, capability: bytes | None) -> None:
         self.append((name, prekeys))
 
 
@@ -22,7 +25,7 @@ def _asked() -> Asked:
 
 
 def _fetch(inquiries: Inquiries, asked: Asked, now: int, *, prekeys: bool = True) -> None:
-    inquiries.fetch(cast("SendingDialogue", asked), "link", "bob", now, prekeys=prekeys)
+    inquiries.fetch(cast("SendingDialogue", asked), "link", BOB, now, prekeys=prekeys)
 
 
 def test_an_answer_goes_to_whoever_waits_once() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from e2echat.client.dialogue import ChannelRefused, Published
+from e2echat.client.dialogue import ChannelRefused, Fetched, Published
 from e2echat.client.effects import Send
 from e2echat.client.engine import MAILBOX
 from e2echat.client.events import KeyChanged, MessageState, Problem
@@ -186,7 +186,7 @@ def test_what_has_no_receipt_goes_again_ever_more_rarely(world: World) -> None:
 
 def test_a_full_mailbox_is_told_and_tried_again() -> None:
     worlds = Worlds()
-    world = worlds.make(Limits(mailbox_envelopes=3))
+    world = worlds.make(Limits(mailbox_envelopes=3, work_bits=4))
     alice, bob = world.introduce()
     bob.go_offline()
     messages = [alice.send("bob", f"{number}") for number in range(5)]
@@ -205,7 +205,7 @@ def test_a_full_mailbox_is_told_and_tried_again() -> None:
 
 def test_a_knock_token_that_is_used_up_is_replaced() -> None:
     worlds = Worlds()
-    world = worlds.make(Limits(knock_envelopes=4))
+    world = worlds.make(Limits(knock_envelopes=4, work_bits=4))
     alice, bob = world.join("alice", "bob")
     for number in range(10):
         alice.send("bob", f"{number}")
@@ -253,7 +253,9 @@ def test_a_relay_with_too_much_to_do_costs_no_capability(world: World) -> None:
 @pytest.fixture(name="ask")
 def _ask(world: World, monkeypatch: pytest.MonkeyPatch) -> Callable[[Person, Bundle | Refusal], None]:
     def answer(person: Person, bundle: Bundle | Refusal) -> None:
-        person.step(lambda: person.engine._fetched(str(world.address), "bob", bundle, prekeys=True))
+        person.step(
+            lambda: person.engine.introductions.fetched(str(world.address), Fetched("bob", True, bundle))
+        )
 
     return answer
 
@@ -295,7 +297,7 @@ def test_a_bundle_that_does_not_verify_is_told(world: World, field: str) -> None
     raw[-1] ^= 1
     changed: dict[str, Any] = {field: bytes(raw)}
     broken = replace(bundle, **changed)
-    alice.step(lambda: alice.engine._fetched(str(world.address), "bob", broken, prekeys=True))
+    alice.step(lambda: alice.engine.introductions.fetched(str(world.address), Fetched("bob", True, broken)))
     assert isinstance(alice.events[-1], Problem)
     assert alice.records.sessions.count() == 0
     assert alice.drops == []

@@ -44,6 +44,7 @@ class RelayProcess:
 
     def start(self) -> None:
         flags = ["--listen", f"127.0.0.1:{self.port}", "--data", str(self.data), "--record", str(self.record)]
+        flags += ["--limit", "work_bits=4"]
         self._process = subprocess.Popen(
             [*COMMAND, "relay", *flags, *([] if self.tls else ["--no-tls"])],
             stdout=subprocess.PIPE,

@@ -39,7 +39,7 @@ def start_relay(tmp_path: Path) -> Iterator[Callable[..., Relay]]:
     started: list[Relay] = []
 
     def start(**options: Any) -> Relay:
-        relay = Relay(tmp_path / "relay", **options)
+        relay = Relay(tmp_path / "relay", **{"limits": in_memory.QUICK} | options)
         relay.start()
         started.append(relay)
         return relay

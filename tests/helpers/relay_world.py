@@ -8,6 +8,7 @@ from typing import TypeVar
 from e2echat.crypto.keys import Device, ExchangeKey, Identity, SigningKey
 from e2echat.crypto.prekeys import PrekeyKind, PrekeySecret
 from e2echat.crypto.primitives import H, SystemRandomness
+from e2echat.crypto.puzzles import Puzzle
 from e2echat.crypto.relay_records import NO_CERTIFICATE, AuthRecord, ClaimRecord, HelloRecord
 from e2echat.relay.accounts import Accounts
 from e2echat.relay.database import Database
@@ -23,6 +24,8 @@ from e2echat.wire.schema import Message
 
 EPOCH = 1_700_000_000
 RANDOM = SystemRandomness()
+QUICK = Limits(work_bits=4)
+"""What tests take that have no limits of their own: a knock takes some sixteen hashes."""
 Answer = TypeVar("Answer", bound=Message)
 
 
@@ -112,6 +115,15 @@ class Client:
         request = messages.Open(3, mailbox, capability or account.capability, repeat)
         return self.ask(request, messages.Opened).channel
 
+    def challenge(self, name: str) -> messages.Challenge:
+        """A puzzle for a knock at ``name``'s mailbox."""
+        return self.ask(messages.AskPuzzle(3, name), messages.Challenge)
+
+    def knock(self, name: str, *, prekeys: bool = False) -> messages.Bundle:
+        """What ``name`` is reached with by somebody who does the work."""
+        solution = solve(self.hello, self.challenge(name), name)
+        return self.ask(messages.Fetch(4, name, prekeys, None, solution), messages.Bundle)
+
     def envelopes(self) -> list[bytes]:
         """The bodies of the envelopes that came, ids left out; nothing else may have come."""
         heard = [frames.parse_envelope(body)[1] for tag, body in self.hear() if tag >= frames.FIRST_CHANNEL]
@@ -144,7 +156,7 @@ class World:
         *,
         registration: Registration = Registration.OPEN,
     ) -> None:
-        self.limits = limits or Limits()
+        self.limits = limits or QUICK
         self.path = path or Path(":memory:")
         self.now = 1_000.0
         self.today = EPOCH
@@ -213,6 +225,14 @@ class World:
         client = Client(self)
         client.ask(account.authenticate(client.hello), messages.Welcome)
         return client
+
+
+def solve(hello: HelloRecord, challenge: messages.Challenge, name: str) -> bytes:
+    """The solution of the puzzle that was set on the connection with this hello."""
+    puzzle = Puzzle(hello.hash, challenge.challenge, name, challenge.bits)
+    solution = puzzle.search(0, 1 << 24)
+    assert solution is not None
+    return solution
 
 
 def submissions(channel: int, texts: Sequence[bytes]) -> bytes:

@@ -500,10 +500,10 @@ def test_envelopes_expire_after_their_time(world: "World", relay_world: "ModuleT
 def test_a_knock_token_is_good_for_a_while_and_a_little(
     make_world: "Callable[..., World]", relay_world: "ModuleType"
 ) -> None:
-    world = make_world(Limits(knock_envelopes=3))
+    world = make_world(Limits(knock_envelopes=3, work_bits=4))
     bob = world.account("bob")
     sender = world.connect()
-    knock = sender.ask(relay_world.messages.Fetch(1, "bob", False), relay_world.messages.Bundle).knock
+    knock = sender.knock("bob").knock
     sender.say(relay_world.submissions(sender.open(bob, capability=knock), TEXTS[:2]))
     sender.hear()
     sender.say(relay_world.submissions(sender.open(bob, capability=knock), TEXTS[2:]))

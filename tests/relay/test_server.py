@@ -198,7 +198,7 @@ def test_more_connections_than_allowed_are_closed(start_relay: Start, relay_sock
 def test_more_connections_from_one_address_than_allowed_are_closed(
     start_relay: Start, relay_sockets: "ModuleType", monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("e2echat.relay.listening._counted", lambda host: host)
+    monkeypatch.setattr("e2echat.relay.listening.counted", lambda host: host)
     relay = start_relay(tls=False, limits=Limits(connections_per_address=1))
     with relay_sockets.SocketClient(relay) as first:
         with pytest.raises((EOFError, ConnectionError)):

@@ -92,7 +92,7 @@ def test_a_newer_device_replaces_the_old_and_its_prekeys(
     other = world.connect()
     assert other.refused(old.authenticate(other.hello)) == Refusal.NOT_AUTHENTICATED
     assert world.connect().refused(old.claim()) == Refusal.STALE
-    bundle = world.connect().ask(messages.Fetch(1, "bob", True), messages.Bundle)
+    bundle = world.connect().knock("bob", prekeys=True)
     assert (bundle.device, bundle.signed, bundle.one_time) == (new.device.raw, None, None)
 
 
@@ -167,7 +167,7 @@ def test_prekeys_survive_a_restart_and_are_handed_out_once(
     owner.ask(request, messages.Done)
     world.crash()
     sender = world.connect()
-    bundles = [sender.ask(messages.Fetch(1, "bob", True), messages.Bundle) for _ in range(3)]
+    bundles = [sender.knock("bob", prekeys=True) for _ in range(3)]
     assert [bundle.one_time for bundle in bundles] == [*request.one_time, None]
     assert {bundle.signed for bundle in bundles} == {request.signed}
     parsed = PrekeyBundle.parse(
@@ -182,12 +182,12 @@ def test_a_prekey_is_gone_from_the_disk_before_it_is_handed_out(world: "World") 
     world.sign_in(bob).ask(publish(bob, 7), messages.Done)
     world.storing = False
     sender = world.connect()
-    sender.say(messages.encode(messages.Fetch(1, "bob", True)))
+    sender.say(messages.encode(messages.Fetch(1, "bob", True, bob.capability)))
     assert sender.hear() == []
     world.store_batch(fail=True)
     assert sender.message(messages.Refused).reason == Refusal.STORAGE
     world.storing = True
-    assert sender.ask(messages.Fetch(1, "bob", True), messages.Bundle).one_time is not None
+    assert sender.knock("bob", prekeys=True).one_time is not None
 
 
 def test_a_fetch_without_prekeys_costs_none(world: "World") -> None:
@@ -264,7 +264,7 @@ def test_a_knock_opens_one_mailbox_only(world: "World") -> None:
     world.account("bob")
     world.account("eve")
     sender = world.connect()
-    knock = sender.ask(messages.Fetch(1, "bob", False), messages.Bundle).knock
+    knock = sender.knock("bob").knock or b""
     opening = messages.Open(1, world.mailboxes["eve"], knock, False)
     assert sender.refused(opening) == Refusal.NO_SUCH_CAPABILITY
     world.later(world.limits.knock_life)

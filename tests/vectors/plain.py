@@ -30,6 +30,7 @@ Vector: TypeAlias = dict[str, Any]
 
 RELAY = fixed("relay key")
 CERTIFICATE = fixed("relay certificate hash")
+CHALLENGE = fixed("challenge", 16)
 SIGN_IN = fixed("bob sign-in key")
 TEXTS = [b"", b"a", b"message"]
 
@@ -232,9 +233,25 @@ def relay() -> Iterator[Vector]:
     }
     capability_hash = H("capability", CAPABILITY)
     yield {"function": "capability", "capability": CAPABILITY, "out": capability_hash}
+    for name, bits in (("bob", 0), ("bob", 12), ("a" * 32, 12)):
+        start = {"hello_hash": H("hello-hash", hello), "challenge": CHALLENGE, "of": name.encode()}
+        out = [
+            number for number in range(2**16) if _begins_with_zeros(bits, *start.values(), number.to_bytes(8))
+        ]
+        yield {
+            "function": "work",
+            **start,
+            "bits": bits,
+            "solution": out[0].to_bytes(8),
+            "next": out[1].to_bytes(8),
+        }
     for message in _messages(hello, claim, auth, capability_hash):
         yield {"function": "message", "values": message, "out": frame(0, cbor(message))}
     yield from _frames()
+
+
+def _begins_with_zeros(bits: int, *fields: bytes) -> bool:
+    return int.from_bytes(H("work", *fields)) >> (256 - bits) == 0
 
 
 def _messages(hello: bytes, claim: bytes, auth: bytes, capability_hash: bytes) -> Iterator[dict[str, Cbor]]:
@@ -247,10 +264,16 @@ def _messages(hello: bytes, claim: bytes, auth: bytes, capability_hash: bytes) -
     yield {"kind": "welcome", "request": 2, **mailbox, "waiting": 0, "one_time_left": 100}
     yield {"kind": "publish", "request": 3, "signed": prekeys["signed"], "one_time": [prekeys["one_time"]]}
     yield {"kind": "publish", "request": 23, "signed": None, "one_time": []}
-    yield {"kind": "fetch", "request": 24, "name": "bob", "prekeys": True}
+    yield {"kind": "stock", "one_time_left": 24, "short": True}
+    yield {"kind": "puzzle", "request": 22, "name": "bob"}
+    yield {"kind": "challenge", "request": 22, "challenge": CHALLENGE, "bits": 20}
+    fetch: dict[str, Cbor] = {"kind": "fetch", "name": "bob", "prekeys": True}
+    yield fetch | {"request": 24, "solution": bytes(7) + b"\x01"}
+    yield fetch | {"request": 25, "capability": CAPABILITY}
+    yield fetch | {"request": 255, "prekeys": False}
     yield {"kind": "bundle", "request": 24, **records, **prekeys, **mailbox, "knock": fixed("knock")}
     without: dict[str, Cbor] = {"signed": None, "one_time": None}
-    yield {"kind": "bundle", "request": 255, **records, **without, **mailbox, "knock": fixed("knock")}
+    yield {"kind": "bundle", "request": 255, **records, **without, **mailbox, "knock": None}
     yield {"kind": "open", "request": 256, **mailbox, "capability": CAPABILITY, "repeat": False}
     yield {"kind": "opened", "request": 256, "channel": 2**32 - 1}
     yield {"kind": "done", "request": 65_536}

@@ -8,8 +8,10 @@ from e2echat.wire.codec import Value
 from e2echat.wire.frames import MAX_FRAME, FrameDecoder, Tag
 from e2echat.wire.relay_messages import (
     ONE_TIME_BATCH,
+    AskPuzzle,
     Authenticate,
     Bundle,
+    Challenge,
     Claim,
     Done,
     Fetch,
@@ -18,6 +20,7 @@ from e2echat.wire.relay_messages import (
     Opened,
     Publish,
     Refused,
+    Stock,
     Welcome,
 )
 from e2echat.wire.schema import Message
@@ -32,9 +35,14 @@ MESSAGES: list[Message] = [
     Welcome(2**32 - 1, bytes(16), 1000, 100),
     Publish(3, RECORD, []),
     Publish(3, None, [RECORD, LONGEST]),
+    Stock(24, short=True),
+    AskPuzzle(4, "bob"),
+    Challenge(4, bytes(16), 20),
     Fetch(4, "bob", prekeys=True),
+    Fetch(4, "bob", prekeys=True, capability=bytes(32)),
+    Fetch(4, "bob", prekeys=False, solution=bytes(8)),
     Bundle(4, RECORD, RECORD, RECORD, RECORD, bytes(16), bytes(32)),
-    Bundle(4, RECORD, RECORD, None, None, bytes(16), bytes(32)),
+    Bundle(4, RECORD, RECORD, None, None, bytes(16), None),
     Open(5, bytes(16), bytes(32), repeat=False),
     Opened(5, 256),
     Done(6),
@@ -72,7 +80,9 @@ def test_a_field_too_few_too_many_or_of_another_type_is_refused(message: Message
     whole: dict[str, Value] = message.to_map() | {"kind": message.KIND}
     bad: list[dict[str, Value]] = [whole | {"more": None}]
     for name in whole:
-        if name != "token":  # the one that may be missing
+        if (
+            name not in ("token", "capability", "solution") or message.KIND == "open"
+        ):  # those that may be missing
             bad.append({key: value for key, value in whole.items() if key != name})
         bad.append(whole | {name: [[1]]})
         bad.append(whole | {name: -1})
@@ -108,6 +118,10 @@ def test_what_is_no_map_is_refused(value: Value) -> None:
         (Publish(3, None, []), "signed", b""),
         (Fetch(4, "bob", prekeys=True), "name", "a" * 33),
         (Fetch(4, "bob", prekeys=True), "prekeys", 1),
+        (Fetch(4, "bob", prekeys=True), "capability", bytes(31)),
+        (Fetch(4, "bob", prekeys=True), "solution", bytes(7)),
+        (Challenge(4, bytes(16), 0), "challenge", bytes(17)),
+        (Challenge(4, bytes(16), 0), "bits", 256),
         (Open(5, bytes(16), bytes(32), repeat=True), "capability", bytes(33)),
         (Refused(7, 1), "reason", 256),
     ],

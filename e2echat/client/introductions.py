@@ -1,0 +1,48 @@
+"""What comes of a relay's word about somebody: the bundle of a contact, or why there is none; pure."""
+
+from dataclasses import dataclass, replace
+
+from e2echat.client.context import Context
+from e2echat.client.dialogue import Fetched, why_refused
+from e2echat.client.events import Problem
+from e2echat.client.inbox import Inbox
+from e2echat.client.inquiries import Inquiries
+from e2echat.client.outbox import Outbox
+from e2echat.client.peers import Peers
+from e2echat.errors import CryptoError, KeyChangedError, MalformedError
+from e2echat.wire.address import RelayAddress
+from e2echat.wire.relay_messages import Refusal
+
+
+@dataclass(frozen=True, slots=True)
+class Introductions:
+    """Hands each answer to whoever waits for it."""
+
+    context: Context
+    peers: Peers
+    inquiries: Inquiries
+    outbox: Outbox
+    inbox: Inbox
+
+    def fetched(self, link: str, happening: Fetched) -> None:
+        """A relay has answered: a person's question, or one of ours about a contact."""
+        name, prekeys, answer = happening.name, happening.prekeys, happening.answer
+        if self.inquiries.answered(link, name, answer, prekeys=prekeys):
+            return
+        contact = self.context.records.find_contact(RelayAddress.parse(link).key, name)
+        if contact is None:
+            return
+        if answer is Refusal.NO_SUCH_CAPABILITY:
+            # It went out of use: from now on we knock.
+            self.peers.save(replace(contact, capability=None))
+            return
+        if answer is Refusal.CROWDED:
+            self.inquiries.crowded(link, name, self.context.now, prekeys=prekeys)
+        if isinstance(answer, Refusal):
+            self.context.tell(Problem(f"{name}: {why_refused(answer)}"))
+            return
+        try:
+            self.outbox.introduced(contact, answer)
+            self.inbox.told(contact)
+        except (MalformedError, CryptoError, KeyChangedError) as error:
+            self.context.tell(Problem(f"{name}: {error}"))
