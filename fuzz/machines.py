@@ -261,7 +261,9 @@ def sending_dialogue(data: bytes) -> None:
     def more(what: int) -> None:
         nonlocal submitted
         if what % 4 == 0:
-            dialogue.fetch("bob", prekeys=what % 8 == 0)
+            dialogue.fetch("bob", prekeys=what % 8 == 0, knock=what % 16 == 4)
+        if what % 3 == 0 and dialogue.puzzle is not None:
+            dialogue.solved(dialogue.puzzle, bytes(8))
         channel = dialogue.channel(bytes(16), bytes(32), repeat=what % 4 == 1)
         if channel is not None:
             dialogue.submit(channel, submitted.to_bytes(16), bytes([1, ORDINARY]))
