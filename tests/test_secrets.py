@@ -36,6 +36,9 @@ PUBLIC = {
     "Authenticate": {"record"},
     "Welcome": {"mailbox"},
     "Publish": {"signed", "one_time"},
+    "Challenge": {"challenge"},
+    "Puzzle": {"hello_hash", "challenge"},
+    "Fetch": {"solution"},
     "Bundle": {"identity", "device", "signed", "one_time", "mailbox"},
     "Open": {"mailbox"},
     "Announcement": {"dh", "offer", "answer"},  # a header's public keys

@@ -166,9 +166,9 @@ class Person:
         assert isinstance(answer, Bundle)
         return answer
 
-    def meet(self, name: str) -> ContactRow:
-        """Make a contact of somebody."""
-        bundle = self.look_up(name)
+    def meet(self, name: str, bundle: Bundle | None = None) -> ContactRow:
+        """Make a contact of somebody, with what the relay says now or has said."""
+        bundle = bundle or self.look_up(name)
         return self.step(lambda: self.engine.meet(str(self.world.address), bundle))
 
     def send(self, name: str, text: str) -> bytes:
@@ -271,6 +271,15 @@ class World:
         bob.send("alice", "hi")
         self.settle()
         return alice, bob
+
+    def last_resort(self, asking: Person, name: str) -> Bundle:
+        """A bundle of ``name`` without a one-time prekey: while he was away somebody has used them all up."""
+        owner = self.people[name]
+        owner.go_offline()
+        while (bundle := asking.look_up(name)).one_time is not None:
+            pass
+        owner.go_online()
+        return bundle
 
     # --- time and network ---------------------------------------------------------------------------------------
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from e2echat.client.events import MessageState
-from tests.world import Person, World, Worlds
+from tests.world import World, Worlds
 
 
 @pytest.fixture(name="world")
@@ -15,16 +15,12 @@ def _world() -> Iterator[World]:
     worlds.close()
 
 
-def _meet_with(person: Person, bundle: object) -> None:
-    person.step(lambda: person.engine.meet(str(person.world.address), bundle))  # type: ignore[arg-type]
-
-
 def test_the_first_is_heard_and_the_second_within_two_hours(world: World) -> None:
     alice, bob, carol = world.join("alice", "bob", "carol")
     bundle = alice.look_up("bob")
     assert bundle.one_time is not None
     for person in (alice, carol):
-        _meet_with(person, bundle)
+        person.meet("bob", bundle)
     alice.send("bob", "from alice")
     world.settle()
     message = carol.send("bob", "from carol")
@@ -42,12 +38,9 @@ def test_the_first_is_heard_and_the_second_within_two_hours(world: World) -> Non
 
 def test_one_bundle_for_two_of_the_last_resort_serves_both(world: World) -> None:
     alice, bob, carol = world.join("alice", "bob", "carol")
-    bob.go_offline()
-    while (bundle := alice.look_up("bob")).one_time is not None:
-        pass
-    bob.go_online()
+    bundle = world.last_resort(alice, "bob")
     for person in (alice, carol):
-        _meet_with(person, bundle)
+        person.meet("bob", bundle)
         person.send("bob", f"from {person.name}")
     world.settle()
     assert [bob.heard(name) for name in ("alice", "carol")] == [["from alice"], ["from carol"]]
