@@ -236,11 +236,7 @@ class Runtime:
                 case Solve(name, puzzle):
                     self._solver.put(name, puzzle)
                 case Drop(name, error):
-                    self._solver.forget(name)
-                    self.failures[name] = error
-                    self._links[name].drop(retry=True)
-                    if name == MAILBOX:
-                        self._tell(Disconnected(str(error)))
+                    self._drop(name, error)
                 case Up(name):
                     self.failures.pop(name, None)
                 case Want(address):
@@ -249,6 +245,13 @@ class Runtime:
                     self._tell(event)
                 case Scrub():
                     self.records.empty_log()
+
+    def _drop(self, name: str, error: E2EChatError) -> None:
+        self._solver.forget(name)
+        self.failures[name] = error
+        self._links[name].drop(retry=True)
+        if name == MAILBOX:
+            self._tell(Disconnected(str(error)))
 
     def _tell(self, event: Event) -> None:
         if isinstance(event, AllIn | Disconnected):

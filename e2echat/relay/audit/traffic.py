@@ -145,7 +145,7 @@ class Collected:
                 traffic.own_names.add(identity.name)
             case messages.Authenticate():
                 traffic.own_names.add(AuthRecord.parse(message.record).name)
-            case messages.Fetch():
+            case messages.AskPuzzle() | messages.Fetch():
                 traffic.asked_names.add(message.name)
             case messages.Open():
                 traffic.pending[message.request] = message
