@@ -84,7 +84,7 @@ class Victim:
                 # As a client does at each start: what was damaged of the account is whole again.
                 client.ask(account.claim(), Message)
             with stage.connect() as sender:
-                sender.ask(messages.Fetch(1, account.name, True), Message)
+                sender.ask(messages.Fetch(1, account.name, True, account.capability), Message)
             cuts = 0
             while (outcome := self._chat(stage, account)) == "cut":
                 # At most once for each step of what waits.

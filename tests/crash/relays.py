@@ -15,6 +15,8 @@ FLAGS = (
     *("--listen", "127.0.0.1:0", "--no-tls", "--registration", "token"),
     # Zeros in front of the work would only make the traces long.
     *("--limit", "log_bytes=65536"),
+    # All prekeys are to be had at once.
+    *("--limit", "one_time_burst=1000"),
 )
 
 

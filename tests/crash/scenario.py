@@ -117,7 +117,7 @@ def play(stage: Stage) -> None:
         owner.socket.close()
         sender = connections.enter_context(stage.connect())
         to_carol = sender.ask(messages.Fetch(4, "carol", False), messages.Bundle).mailbox
-        sender.ask(messages.Fetch(5, "bob", True), messages.Bundle)
+        sender.ask(messages.Fetch(5, "bob", True, bob.capability), messages.Bundle)
         channel = sender.open_to(bob, mailbox)
         # He is away: one by one, then many at once, then what takes pages of its own.
         count = 0

@@ -71,11 +71,17 @@ def _require_gone(stage: Stage, account: Account) -> None:
         assert answer.reason == Refusal.NOT_AUTHENTICATED
 
 
+def _owner(stage: Stage, witness: Witness, name: str) -> Account:
+    """Who claimed the name last."""
+    return next(each for each in stage.accounts if each.claim().claim == witness.asked[name][-1].claim)
+
+
 def _require_prekeys(stage: Stage, witness: Witness, name: str) -> None:
     """None is handed out twice, none is lost but those that were asked for and never seen."""
     found = []
+    fetch = messages.Fetch(1, name, True, _owner(stage, witness, name).capability)
     with stage.connect() as client:
-        while (bundle := client.ask(messages.Fetch(1, name, True), messages.Bundle)).one_time is not None:
+        while (bundle := client.ask(fetch, messages.Bundle)).one_time is not None:
             found.append(bundle.one_time)
     seen = found + witness.handed_out
     assert len(set(seen)) == len(seen)
@@ -85,7 +91,7 @@ def _require_prekeys(stage: Stage, witness: Witness, name: str) -> None:
 
 def _require_mail(stage: Stage, witness: Witness, name: str) -> None:
     """What was accepted comes, once, in order, as it was; and whatever was not can be submitted again."""
-    owner = next(each for each in stage.accounts if each.claim().claim == witness.asked[name][-1].claim)
+    owner = _owner(stage, witness, name)
     with stage.connect() as client:
         mailbox = client.ask(messages.Fetch(1, name, False), messages.Bundle).mailbox
     mine = [each for each in witness.bodies if witness.mailbox_of[each] == mailbox]
