@@ -317,8 +317,7 @@ class Engine:
                 continue
             # Whoever watches learns nothing more when we ask about somebody to whom we send.
             if not self.outbox.submit(contact, dialogue) or contact_id in self.inbox.doubted:
-                reachable = contact.mailbox is not None and contact.capability is not None
-                self._fetch(contact, prekeys=False, knock=not reachable)
+                self._fetch(contact, prekeys=False, knock=None in (contact.mailbox, contact.capability))
         for contact in self.inbox.doubted_strangers():
             self._fetch(contact, prekeys=False)
         for (link, name), prekeys in self.inquiries.wanted.items():
