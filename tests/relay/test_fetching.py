@@ -72,6 +72,15 @@ def test_another_capability_is_refused_and_uses_nothing_up(world: "World", bob: 
     assert len(list(world.database.rows("SELECT * FROM one_time"))) == 3
 
 
+def test_a_former_capability_is_good_for_no_prekeys(world: "World", bob: "Account") -> None:
+    former, bob.capability = bob.capability, bytes(31) + b"1"
+    world.connect().ask(bob.claim(), messages.Done)
+    world.connect().open(bob, capability=former)
+    refused = world.connect().refused(messages.Fetch(1, "bob", True, former))
+    assert refused == Refusal.NO_SUCH_CAPABILITY
+    world.connect().ask(messages.Fetch(1, "bob", True, bob.capability), messages.Bundle)
+
+
 def test_records_alone_take_nothing_and_bring_no_token(world: "World", bob: "Account") -> None:
     bundle = world.connect().ask(messages.Fetch(1, "bob", False), messages.Bundle)
     assert bundle.identity == bob.identity.raw
