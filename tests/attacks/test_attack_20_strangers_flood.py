@@ -113,6 +113,21 @@ def test_what_strangers_sent_makes_room_as_it_is_taken(
     assert knocked(stranger, 6) == [Refusal.MAILBOX_FULL]
 
 
+def test_what_contacts_send_meanwhile_is_not_counted_as_theirs(
+    make_world: "Callable[..., World]", relay_world: "ModuleType"
+) -> None:
+    world = make_world(Limits(stranger_envelopes=5, **QUICK))
+    bob = world.account("bob")
+    stranger, contact = world.connect(), world.connect()
+    knocked, known = stranger.open(bob, capability=stranger.knock("bob").knock), contact.open(bob)
+    # All on its way to the disk at once.
+    world.storing = False
+    for client, channel, count in ((stranger, knocked, 1), (contact, known, 9), (stranger, knocked, 5)):
+        client.say(relay_world.submissions(channel, [b"text"] * count))
+    refused = [body[12] for tag, body in stranger.hear() if tag == frames.Tag.REFUSED]
+    assert refused == [Refusal.MAILBOX_FULL]
+
+
 def test_a_real_relay_under_a_flood_serves_contacts_as_before(
     start_relay: Callable[..., Relay], relay_world: "ModuleType", relay_sockets: "ModuleType"
 ) -> None:

@@ -1,5 +1,6 @@
 """Who asked whom, and whose answer it is."""
 
+from dataclasses import replace
 from typing import cast
 
 import pytest
@@ -35,6 +36,19 @@ def test_an_answer_goes_to_whoever_waits_once() -> None:
     assert inquiries.answers["link", "bob"] is Refusal.NO_SUCH_NAME
     assert not inquiries.answered("link", "bob", Refusal.LIMIT, prekeys=True)
     assert inquiries.answers["link", "bob"] is Refusal.NO_SUCH_NAME
+
+
+def test_a_knock_token_is_no_capability_to_ask_with() -> None:
+    shown: list[bytes | None] = []
+
+    class Dialogue:
+        def fetch(self, _: str, *, prekeys: bool, knock: bool, capability: bytes | None) -> None:
+            shown.append(capability)
+
+    for contact in (BOB, replace(BOB, knock=True)):
+        Inquiries().fetch(cast("SendingDialogue", Dialogue()), "link", contact, 1, prekeys=True)
+    Inquiries().fetch(cast("SendingDialogue", Dialogue()), "link", BOB, 1, prekeys=False)
+    assert shown == [BOB.capability, None, None]
 
 
 @pytest.mark.parametrize(

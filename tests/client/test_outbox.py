@@ -303,6 +303,20 @@ def test_a_bundle_that_does_not_verify_is_told(world: World, field: str) -> None
     assert alice.drops == []
 
 
+def test_a_mailbox_that_moved_is_not_sent_to_with_the_capability_of_the_old(
+    world: World, ask: Callable[[Person, Bundle | Refusal], None]
+) -> None:
+    alice, bob = world.introduce()
+    before, own = alice.contact("bob"), bob.own.device
+    records = own.identity.raw, own.device.raw, None, None
+    alice.go_offline()
+    ask(alice, Bundle(1, *records, before.mailbox or b"", None))
+    assert alice.contact("bob").capability == before.capability
+    ask(alice, Bundle(1, *records, b"m" * 16, None))
+    after = alice.contact("bob")
+    assert (after.mailbox, after.capability) == (b"m" * 16, None)
+
+
 def test_a_refusal_is_told_in_its_own_words(
     world: World, ask: Callable[[Person, Bundle | Refusal], None]
 ) -> None:

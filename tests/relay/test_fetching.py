@@ -248,7 +248,9 @@ def test_an_address_has_its_fetches_over_all_connections(make_world: "Callable[.
     assert clients[2].refused(fetch) == Refusal.LIMIT
     assert clients[0].refused(messages.AskPuzzle(2, "bob")) == Refusal.LIMIT
     from_address(world, world.connect(), "192.0.2.2").ask(fetch, messages.Bundle)
-    from_address(world, world.connect(), None).ask(fetch, messages.Bundle)
+    loopback = from_address(world, world.connect(), None)
+    for _ in range(5):
+        loopback.ask(fetch, messages.Bundle)
     assert world.board.counters.refusals == {"address": 2}
     world.now += 10
     clients[2].ask(fetch, messages.Bundle)

@@ -18,6 +18,7 @@ from e2echat.relay.limits import Limits
 from e2echat.relay.server import Relay
 from e2echat.wire import frames
 from e2echat.wire import relay_messages as messages
+from e2echat.wire.relay_messages import Refusal
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -205,6 +206,18 @@ def test_more_connections_from_one_address_than_allowed_are_closed(
             relay_sockets.SocketClient(relay)
         first.say(b"\xff" * 8)
         assert first.is_closed()
+
+
+def test_the_requests_of_one_address_are_counted_together(
+    start_relay: Start, relay_sockets: "ModuleType", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("e2echat.relay.reactor.counted", lambda host: host)
+    relay = start_relay(tls=False, limits=Limits(address_fetch_burst=1, address_fetch_rate=0.001))
+    answers = []
+    for _ in range(2):
+        with relay_sockets.SocketClient(relay) as client:
+            answers.append(client.ask(messages.Fetch(1, "bob", False), messages.Refused).reason)
+    assert answers == [Refusal.NO_SUCH_NAME, Refusal.LIMIT]
 
 
 def test_a_client_that_does_not_leave_is_left(start_relay: Start, relay_sockets: "ModuleType") -> None:
