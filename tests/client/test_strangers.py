@@ -1,9 +1,11 @@
 """What a client does where a relay asks strangers for work, rations prekeys, or has had enough of knocks."""
 
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 
+from e2echat.client.dialogue import Stocked
 from e2echat.client.engine import MAILBOX
 from e2echat.client.events import MessageState, Problem
 from e2echat.client.inquiries import ASK_AGAIN, CROWDED_AGAIN
@@ -99,12 +101,16 @@ def test_a_connection_that_is_lost_takes_its_puzzle_with_it(
         assert not alice.engine.working(link)
         world.run()
     assert len(late) == 2
+    alice.go_offline()
+    alice.solve(*late[0])
+    alice.go_online()
+    # A third puzzle was set on the third connection, and solved.
     for solve in late:
         alice.solve(*solve)
     world.run()
     assert isinstance(alice.engine.inquiries.answers[link, "bob"], relay.Bundle)
     assert alice.drops == []
-    assert _work(world) == (2, 1)
+    assert _work(world) == (3, 1)
 
 
 def test_a_relay_that_asks_for_more_than_it_may_is_dropped(
@@ -161,8 +167,17 @@ def test_an_owner_who_is_there_replenishes_at_once(world: World) -> None:
     alice, bob = world.join("alice", "bob")
     for _ in range(76):
         alice.look_up("bob")
-    assert bob.engine.supply.left == 100
+    entry = world.board._directory.find("bob")
+    assert entry
+    assert bob.engine.supply.left == len(entry.one_time) == 100
     assert _problems(bob) == []
+
+
+def test_what_is_said_during_an_upload_is_not_what_will_be_there(world: World) -> None:
+    (bob,) = world.join("bob")
+    for uploading, left in ((True, 100), (False, 30)):
+        bob.step(partial(bob.engine.supply.happened, Stocked(30, short=False), uploading=uploading))
+        assert bob.engine.supply.left == left
 
 
 def test_an_owner_is_told_once_a_day_that_they_ran_short(worlds: Worlds) -> None:
