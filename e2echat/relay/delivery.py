@@ -122,29 +122,19 @@ class Delivery:
 
     def _keep_all(self, mailbox: Mailbox, run: Run) -> bool:
         """Keep envelopes for later, where nobody is there for them and there is room for all."""
-        limits = self._limits
-        if (
-            mailbox.owner is not None
-            or mailbox.count + run.count > limits.mailbox_envelopes
-            or mailbox.size + run.size > limits.mailbox_bytes
-        ):
-            return False
-        self._append(mailbox, run.source, run.data, run.count, given=False)
-        return True
+        keeps = mailbox.owner is None and mailbox.has_room(self._limits, run.count, len(run.data))
+        if keeps:
+            self._append(mailbox, run.source, run.data, run.count, given=False)
+        return keeps
 
     def _keep(self, channel: Channel, frame: bytes, index: int) -> None:
         """Keep one envelope for later, or refuse it."""
-        mailbox, limits = channel.mailbox, self._limits
-        full = mailbox.count >= limits.mailbox_envelopes or mailbox.size + len(frame) > limits.mailbox_bytes
-        if channel.knock is not None:
-            count, size = mailbox.from_strangers()
-            full |= count >= limits.stranger_envelopes or size + len(frame) > limits.stranger_bytes
-        if full:
+        mailbox = channel.mailbox
+        if not mailbox.has_room(self._limits, 1, len(frame), stranger=channel.knock is not None):
             channel.refuse(index, Refusal.MAILBOX_FULL)
             return
-        if mailbox.live:
-            # What the owner has been given is older, so it goes first.
-            self._write_live(mailbox)
+        # What the owner has been given is older, so it goes first.
+        self._write_live(mailbox)
         self._append(mailbox, channel, frame, 1, given=False)
 
     def _append(self, mailbox: Mailbox, source: Source, data: bytes, count: int, *, given: bool) -> None:
@@ -152,15 +142,13 @@ class Delivery:
         mailbox.count += count
         mailbox.size += len(data)
         self.unwritten += len(data)
-        most = self._limits.segment_bytes
+        most, stranger = self._limits.segment_bytes, source.knock is not None
         segment = mailbox.segments[-1] if mailbox.segments else None
-        stranger = source.knock is not None
         for piece, number in runs.pieces(data, count, most):
             if (
                 segment is None
                 or not segment.open
-                or segment.given != given
-                or segment.stranger != stranger
+                or (segment.given, segment.stranger) != (given, stranger)
                 or segment.size + len(piece) > most
             ):
                 segment = Segment(self._next_segment, self.today, given=given, stranger=stranger)

@@ -292,10 +292,17 @@ class Mailbox:
         self.size -= segment.size
         return segment
 
-    def from_strangers(self) -> tuple[int, int]:
-        """How many envelopes and bytes in ``segments`` came by knocks."""
+    def has_room(self, limits: Limits, count: int, size: int, *, stranger: bool = False) -> bool:
+        """Whether so many more envelopes and bytes may be kept; what comes by knocks has a part of the room."""
+        if self.count + count > limits.mailbox_envelopes or self.size + size > limits.mailbox_bytes:
+            return False
+        if not stranger:
+            return True
         theirs = [segment for segment in self.segments if segment.stranger and not segment.dead]
-        return sum(each.count - each.done for each in theirs), sum(each.size for each in theirs)
+        return (
+            sum(each.count - each.done for each in theirs) + count <= limits.stranger_envelopes
+            and sum(each.size for each in theirs) + size <= limits.stranger_bytes
+        )
 
     def holds(self, envelope_id: bytes) -> bool:
         """Whether an envelope of this id waits here, kept or in flight."""
