@@ -169,7 +169,7 @@ class Person:
     def meet(self, name: str, bundle: Bundle | None = None) -> ContactRow:
         """Make a contact of somebody, with what the relay says now or has said."""
         bundle = bundle or self.look_up(name)
-        return self.step(lambda: self.engine.meet(str(self.world.address), bundle))
+        return self.step(lambda: self.engine.introductions.meet(str(self.world.address), bundle))
 
     def send(self, name: str, text: str) -> bytes:
         contact = self.contact(name) if self.knows(name) else self.meet(name)

@@ -78,7 +78,7 @@ class AddressBook:
             return contact
         name = self.named(peer)
         bundle = self.look_up(name, timeout, prekeys=True)
-        return self.runtime.step(lambda: self.runtime.engine.meet(str(name.address), bundle))
+        return self.runtime.step(lambda: self.runtime.engine.introductions.meet(str(name.address), bundle))
 
     def look_up(self, name: PeerName, timeout: float, *, prekeys: bool) -> Bundle:
         """Ask the relay for somebody, within ``timeout`` seconds.

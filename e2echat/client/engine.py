@@ -40,7 +40,6 @@ from e2echat.client.sending_dialogue import SendingDialogue
 from e2echat.client.sessions import Sessions
 from e2echat.client.trust import Trust
 from e2echat.client.writing import Writing
-from e2echat.crypto.keys import Device, Identity
 from e2echat.crypto.prekeys import PrekeyKind
 from e2echat.crypto.primitives import Randomness
 from e2echat.crypto.puzzles import Puzzle
@@ -52,7 +51,7 @@ from e2echat.errors import (
 from e2echat.store.records import Records
 from e2echat.store.rows import ContactRow
 from e2echat.wire.address import RelayAddress
-from e2echat.wire.relay_messages import Bundle, Refusal
+from e2echat.wire.relay_messages import Refusal
 
 MAILBOX = "mailbox"
 """The link of the owner's connection; every other link is a sending connection, named by the relay's address."""
@@ -130,22 +129,6 @@ class Engine:
         """Somebody has done the work of a ``Solve``; it is of no use if the connection has gone meanwhile."""
         if link in self._sending:
             self._sending[link].solved(puzzle, solution)
-
-    def meet(self, address: str, bundle: Bundle) -> ContactRow:
-        """The contact that was looked up, a new one unless it wrote to us meanwhile; with prekeys comes a session.
-
-        Raises:
-            HandshakeError, MalformedError, CryptoError: the bundle is not usable.
-        """
-        identity = Identity.parse(bundle.identity)
-        device = Device.parse(bundle.device, identity)
-        where = RelayAddress.parse(address)
-        known = self.context.records.find_contact(where.key, identity.name)
-        if known is not None:
-            return known
-        contact = self.peers.add(where, identity, device, "contact")
-        self.outbox.introduced(contact, bundle)
-        return self.context.records.contact(contact.id)
 
     def add_text(self, contact: ContactRow, text: str, *ids: bytes | None) -> bytes:
         """Number and store a text; its message id. ``ids``: ``reply`` and ``message_id`` of ``Outbox.add_text``."""

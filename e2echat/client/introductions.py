@@ -9,9 +9,11 @@ from e2echat.client.inbox import Inbox
 from e2echat.client.inquiries import Inquiries
 from e2echat.client.outbox import Outbox
 from e2echat.client.peers import Peers
+from e2echat.crypto.keys import Device, Identity
 from e2echat.errors import CryptoError, KeyChangedError, MalformedError
+from e2echat.store.rows import ContactRow
 from e2echat.wire.address import RelayAddress
-from e2echat.wire.relay_messages import Refusal
+from e2echat.wire.relay_messages import Bundle, Refusal
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,3 +48,19 @@ class Introductions:
             self.inbox.told(contact)
         except (MalformedError, CryptoError, KeyChangedError) as error:
             self.context.tell(Problem(f"{name}: {error}"))
+
+    def meet(self, address: str, bundle: Bundle) -> ContactRow:
+        """The contact that was looked up, a new one unless it wrote to us meanwhile; with prekeys comes a session.
+
+        Raises:
+            HandshakeError, MalformedError, CryptoError: the bundle is not usable.
+        """
+        identity = Identity.parse(bundle.identity)
+        device = Device.parse(bundle.device, identity)
+        where = RelayAddress.parse(address)
+        known = self.context.records.find_contact(where.key, identity.name)
+        if known is not None:
+            return known
+        contact = self.peers.add(where, identity, device, "contact")
+        self.outbox.introduced(contact, bundle)
+        return self.context.records.contact(contact.id)

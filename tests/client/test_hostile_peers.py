@@ -32,7 +32,7 @@ def test_a_squatter_does_not_keep_the_owner_of_a_name_out(world: World) -> None:
     bob, carol, mallory = world.join("bob", "carol", "mallory")
     mallory.pose_as("carol")
     bundle = mallory.look_up("bob")
-    mallory.step(lambda: mallory.engine.meet(str(world.address), bundle))
+    mallory.step(lambda: mallory.engine.introductions.meet(str(world.address), bundle))
     mallory.send("bob", "it is me, carol")
     world.settle()
     assert bob.heard("carol") == ["it is me, carol"]

@@ -71,7 +71,7 @@ def test_our_own_name_is_not_somebody_elses(world: World) -> None:
     mallory.pose_as("bob")
     before = _rows(bob)
     bundle = mallory.look_up("bob")
-    mallory.step(lambda: mallory.engine.meet(str(world.address), bundle))
+    mallory.step(lambda: mallory.engine.introductions.meet(str(world.address), bundle))
     mallory.send("bob", "I am you")
     world.pass_time(15, 5)
     assert _rows(bob) == before
