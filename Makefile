@@ -3,15 +3,15 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
-.PHONY: demo test campaigns lint check vectors bench fuzz mutants fmt docs pictures clean
+.PHONY: demo test campaigns lint check vectors bench fuzz mutants fmt docs wheel pictures clean
 
 # The build's own dependencies are pinned too: an isolated build does not read -c.
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(PIP) -c constraints.txt pip
-	$(PIP) -c constraints.txt --build-constraint constraints.txt --group dev -e .
+	$(PIP) install -c constraints.txt pip
+	$(PIP) install -c constraints.txt --build-constraint constraints.txt --group dev -e .
 	touch $@
 
 demo: $(STAMP)
@@ -36,7 +36,7 @@ vectors: $(STAMP)
 
 # What only one target needs is installed for that one.
 $(VENV)/.%: $(STAMP)
-	$(PIP) -c constraints.txt --group $*
+	$(PIP) install -c constraints.txt --group $*
 	touch $@
 
 # PARTS="chatty idle --quick" for some of it.
@@ -58,6 +58,10 @@ fmt: $(STAMP)
 
 docs: $(VENV)/.docs
 	$(BIN)/sphinx-build -q -W --keep-going -b html docs build/docs
+
+# Two builds of one commit are the same bytes.
+wheel: $(STAMP)
+	$(PIP) wheel --no-deps --build-constraint constraints.txt --wheel-dir dist .
 
 pictures: $(STAMP)
 	$(BIN)/python docs/pictures/make.py

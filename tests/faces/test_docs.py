@@ -171,6 +171,7 @@ def test_the_objects_are_those_documented(
         ("status",),
         ("move", "relay"),
         ("proxy", "none"),
+        ("completion", "bash"),
         ("relay", "token", "--data", relay_data),
         ("relay", "users", "--data", relay_data),
         ("relay", "remove", "bob", "--data", relay_data),

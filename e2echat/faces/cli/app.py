@@ -1,7 +1,7 @@
 """The command ``e2echat``: finds a command's module when it is called for, and turns errors into exit codes."""
 
 import importlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import click
 
@@ -27,10 +27,32 @@ COMMANDS = {
     "move": ("account", "Say where a relay has moved to."),
     "proxy": ("account", "Choose the proxy through which relays are reached."),
     "daemon": ("daemon", "Keep the profile open, for bots and quick commands."),
+    "completion": ("completion", "Print a script that lets the shell complete commands."),
     "relay": ("relay", "Run a relay."),
     "audit": ("audit", "Check what a relay saw, by its record."),
 }
 """Name: (module in this package, what ``--help`` says of it). No module is imported for the list."""
+
+HEADINGS = {
+    "init": "Start here",
+    "send": "Say and hear",
+    "contacts": "People and their keys",
+    "status": "Your account and this program",
+    "relay": "Run a relay",
+}
+"""The first command of each group that ``--help`` shows, in the order of the table."""
+
+EXAMPLES = """\b
+Examples:
+  e2echat talk                       the first time, it asks for what it needs
+  e2echat talk --peer bob            /help there says what else there is
+  e2echat fingerprint bob            the number that you and bob compare
+  df -h | e2echat send --peer bob -  from a script: the exit code says how it went
+
+\b
+Somebody has to run a relay, once: e2echat relay
+More about a command: e2echat COMMAND --help, or man e2echat-COMMAND
+"""
 
 
 class LazyGroup(click.Group):
@@ -52,17 +74,32 @@ class LazyGroup(click.Group):
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's
         """The list in ``--help``, from the table alone."""
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, words) for name, (_, words) in COMMANDS.items()])
+        width = max(map(len, COMMANDS))
+        for heading, names in grouped():
+            with formatter.section(heading):
+                formatter.write_dl([(f"{name:<{width}}", COMMANDS[name][1]) for name in names])
+
+
+def grouped() -> Iterator[tuple[str, list[str]]]:
+    """The commands under their headings."""
+    starts = [index for index, name in enumerate(COMMANDS) if name in HEADINGS]
+    names = list(COMMANDS)
+    for start, end in zip(starts, [*starts[1:], len(names)], strict=True):
+        yield HEADINGS[names[start]], names[start:end]
 
 
 def _print_version(context: click.Context, _parameter: click.Parameter, value: bool) -> None:  # noqa: FBT001 - click's
-    if value:
+    if value and not context.resilient_parsing:
         context.ensure_object(Session).out.line(f"e2echat {__version__}")
         context.exit()
 
 
-@click.group(cls=LazyGroup, no_args_is_help=False, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=LazyGroup,
+    epilog=EXAMPLES,
+    no_args_is_help=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 @common(envvar="E2ECHAT_HOME")
 @click.option(
     "--version",

@@ -29,9 +29,15 @@ def _run() -> int:
     from e2echat.faces.cli.bugs import report_bugs  # noqa: PLC0415 - not for --version
 
     report_bugs()
-    from e2echat.faces.cli.app import run  # noqa: PLC0415 - with the report in place
+    from e2echat.faces.cli.app import app, run  # noqa: PLC0415 - with the report in place
     from e2echat.faces.cli.session import Session  # noqa: PLC0415 - as above
     from e2echat.faces.input import Input  # noqa: PLC0415 - as above
     from e2echat.faces.output import Output  # noqa: PLC0415 - as above
 
-    return run(sys.argv[1:], Session(Output.standard(), Input.standard()))
+    session = Session(Output.standard(), Input.standard())
+    instruction = os.environ.get("_E2ECHAT_COMPLETE")
+    if instruction:
+        from e2echat.faces.cli.completion import complete  # noqa: PLC0415 - only for a shell that asks
+
+        return complete(app, instruction, session)
+    return run(sys.argv[1:], session)
