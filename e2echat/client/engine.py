@@ -122,6 +122,7 @@ class Engine:
         """Time has passed: look at everything that waits for it."""
         self.arrivals.give_up_waiting()
         self.housekeeping.run_if_due()
+        self.outbox.reseal_stranded()
         for contact in self.outbox.unanswered():
             self._fetch(contact, prekeys=True)
 

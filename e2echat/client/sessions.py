@@ -97,9 +97,18 @@ class Sessions:
         rows = self.with_device(contact)
         if not rows or any(row.confirmed for row in rows):
             return False
-        age = self.context.now - max(self.read(row).created_at for row in rows) * 1000
+        newest = max(self.read(row).created_at for row in rows)
+        return self._long_ago(newest, min(max(contact.attempts - 1, 0), MOST_DOUBLINGS))
+
+    def abandoned(self, sid: bytes) -> bool:
+        """Whether a session that nobody has answered is too old to wait for an answer, or gone."""
+        row = self.context.records.sessions.one("WHERE sid = ?", sid)
+        return row is None or self._long_ago(self.read(row).created_at, 0)
+
+    def _long_ago(self, created_at: int, doublings: int) -> bool:
+        age = self.context.now - created_at * 1000
         # One from the future was made by a clock that has been set right since.
-        return age < 0 or age >= UNANSWERED << min(max(contact.attempts - 1, 0), MOST_DOUBLINGS)
+        return age < 0 or age >= UNANSWERED << doublings
 
     def reply_proof(self, row: SessionRow) -> bytes | None:
         """What a first reply in a session proves: that we hold what its predecessors left.

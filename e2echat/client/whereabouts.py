@@ -40,7 +40,7 @@ class Whereabouts:
             contacts = self.runtime.look(lambda: self._moved(address))
             self.runtime.relink()
         else:
-            contacts = self.runtime.step(lambda: self.records.move_contacts(address.key, str(address)))
+            contacts = self.runtime.step(lambda: self._followed(address))
         return Moved(str(address), ours, contacts)
 
     def _moved(self, address: RelayAddress) -> int:
@@ -55,6 +55,11 @@ class Whereabouts:
         except StorageError:
             self.own.address = former
             raise
+
+    def _followed(self, address: RelayAddress) -> int:
+        contacts = self.records.contacts
+        contacts.update("address = ? WHERE relay_key = ?", str(address), address.key)
+        return contacts.count("WHERE relay_key = ?", address.key)
 
     def go_through(self, proxy: Proxy | None) -> None:
         """From now on nothing connects but through ``proxy``, or everything directly."""

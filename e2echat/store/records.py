@@ -88,11 +88,6 @@ class Records:
         """Insert; the row with its id."""
         return replace(row, id=self.contacts.save(row))
 
-    def move_contacts(self, relay_key: bytes, address: str) -> int:
-        """The contacts at that relay are reached at ``address``; how many they are."""
-        self.contacts.update("address = ? WHERE relay_key = ?", address, relay_key)
-        return self.contacts.count("WHERE relay_key = ?", relay_key)
-
     # --- sessions --------------------------------------------------------------------------------------------
 
     def sessions_of(self, contact: int) -> list[SessionRow]:
@@ -184,6 +179,14 @@ class Records:
             "(SELECT 1 FROM sessions WHERE sessions.contact = messages.contact AND confirmed = 1)"
         )
         return [row[0] for row in rows]
+
+    def stranded_messages(self) -> list[MessageRow]:
+        """Messages of ours in envelopes of a session that is not confirmed, to contacts who confirmed another."""
+        confirmed = "EXISTS (SELECT 1 FROM sessions WHERE confirmed = 1 AND"
+        return self.messages.select(
+            f"WHERE {_UNSETTLED} AND EXISTS (SELECT 1 FROM outbox WHERE message = messages.id) "  # noqa: S608 - constants
+            f"AND {confirmed} contact = messages.contact) AND NOT {confirmed} sid = messages.sid)"
+        )
 
     def unsettled_messages(self, contact: int) -> list[MessageRow]:
         """Messages of ours without the recipient's receipt, in order."""

@@ -44,3 +44,25 @@ def test_one_bundle_for_two_of_the_last_resort_serves_both(world: World) -> None
         person.send("bob", f"from {person.name}")
     world.settle()
     assert [bob.heard(name) for name in ("alice", "carol")] == [["from alice"], ["from carol"]]
+
+
+def test_who_is_written_to_before_she_has_recovered_recovers_too(world: World) -> None:
+    """Bob begins a session of his own: it is answered, and carol's first message sits in one that never will be."""
+    alice, bob, carol = world.join("alice", "bob", "carol")
+    bundle = alice.look_up("bob")
+    for person in (alice, carol):
+        _meet_with(person, bundle)
+    alice.send("bob", "from alice")
+    world.settle()
+    message = carol.send("bob", "from carol")
+    world.settle()
+    bob.send("carol", "from bob")
+    world.settle()
+    later = carol.send("bob", "later")
+    world.pass_time(60)
+    assert carol.heard("bob") == ["from bob"]
+    assert carol.state(message) is MessageState.STORED
+    world.pass_time(2 * 3600, step=600)
+    assert sorted(bob.heard("carol")) == ["from carol", "later"]
+    assert carol.state(message) is MessageState.DELIVERED
+    assert carol.state(later) is MessageState.DELIVERED
