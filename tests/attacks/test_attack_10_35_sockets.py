@@ -13,6 +13,7 @@ from e2echat.client.events import MessageState
 from e2echat.relay.server import Relay
 from tests.e2e.conftest import RecordingProxy
 from tests.helpers.hostile_relay import Fate, HostileRelay
+from tests.helpers.inside import inside
 
 PATIENCE = 30.0
 DAY = 86_400_000
@@ -47,10 +48,10 @@ def join(relay: tuple[HostileRelay, str], tmp_path: Path) -> Iterator[Callable[[
 
 def hear(account: Account, texts: list[str]) -> None:
     """Wait until these have come, and nothing else."""
-    assert account._runtime.wait(lambda: len(account.unshown()) >= len(texts) or None, PATIENCE)
+    assert inside(account).runtime.wait(lambda: len(account.unshown()) >= len(texts) or None, PATIENCE)
     assert [message.text for message in account.unshown()] == texts
     for message in account.unshown():
-        account.mark_shown(message)
+        account.mark_shown(message.number)
 
 
 @pytest.mark.parametrize("days", [29, 31])
