@@ -237,9 +237,8 @@ class Outbox:
 
     def reseal_stranded(self) -> None:
         """What lies in a session that nobody answered goes on in one that was: both began, and one was not heard."""
-        for message in self.context.records.stranded_messages():
-            if message.sid is not None and self.sessions.abandoned(message.sid):
-                self.context.records.drop_envelopes_of(message.id)
+        for message in filter(self.sessions.strands, self.context.records.stranded_messages()):
+            self.context.records.drop_envelopes_of(message.id)
 
     def introduced(self, contact: ContactRow, answer: Bundle) -> None:
         """Use the bundle that the relay gave out for ``contact``: its knock token, and its prekeys for a session.

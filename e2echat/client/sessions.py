@@ -11,7 +11,7 @@ from e2echat.crypto.prekeys import CLOCK_SKEW, Prekey, PrekeyBundle, PrekeyKind,
 from e2echat.crypto.primitives import KEY_SIZE
 from e2echat.crypto.session import OwnDevice, Session
 from e2echat.store.records import Records
-from e2echat.store.rows import ContactRow, SessionRow
+from e2echat.store.rows import ContactRow, MessageRow, SessionRow
 from e2echat.wire.relay_messages import Bundle
 
 MAX_SESSIONS = 4
@@ -100,9 +100,9 @@ class Sessions:
         newest = max(self.read(row).created_at for row in rows)
         return self._long_ago(newest, min(max(contact.attempts - 1, 0), MOST_DOUBLINGS))
 
-    def abandoned(self, sid: bytes) -> bool:
-        """Whether a session that nobody has answered is too old to wait for an answer, or gone."""
-        row = self.context.records.sessions.one("WHERE sid = ?", sid)
+    def strands(self, message: MessageRow) -> bool:
+        """Whether the session that a message lies in is too old to wait for an answer, or gone."""
+        row = self.context.records.sessions.one("WHERE sid = ?", message.sid)
         return row is None or self._long_ago(self.read(row).created_at, 0)
 
     def _long_ago(self, created_at: int, doublings: int) -> bool:
