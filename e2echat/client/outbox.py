@@ -129,21 +129,6 @@ class Outbox:
         )
         return replace(row, id=records.messages.save(row)), payload
 
-    def renumber(self, contact: ContactRow) -> None:
-        """The peer has another device: what is unconfirmed goes on where that device was left, under the same ids."""
-        records = self.context.records
-        line = records.numbering(contact.id, self.peers.device(contact).hash)
-        for row in records.unsettled_messages(contact.id):
-            payload = payloads.decode(row.payload or b"")
-            if isinstance(payload, Numbered):
-                payload = replace(payload, seq=line.sequence + 1, prev=line.previous_hash)
-                plaintext = payloads.encode(payload)
-                line = replace(line, sequence=payload.seq, previous_hash=payload_hash(plaintext))
-                records.messages.save(
-                    replace(row, seq=payload.seq, payload=plaintext, device_hash=line.device_hash)
-                )
-        records.numberings.save(line)
-
     # --- sealing ---------------------------------------------------------------------------------------------
 
     def seal(self) -> list[ContactRow]:

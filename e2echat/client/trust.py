@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 
 from e2echat.client.context import Context
+from e2echat.client.numbering import renumber
 from e2echat.client.outbox import Outbox
 from e2echat.client.peers import Peers
 from e2echat.client.rotation import Rotation
@@ -35,7 +36,7 @@ class Trust:
         changed = contact.key_changed
         contact = self.peers.accept(contact)
         if changed:
-            self.outbox.renumber(contact)
+            renumber(self.context.records, contact.id, self.peers.device(contact).hash)
         self.outbox.tell_route(self.context.records.contact(contact.id))
 
     def verify_if(self, contact: int, number: str) -> bool:

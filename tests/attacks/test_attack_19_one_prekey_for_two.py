@@ -51,7 +51,7 @@ def test_who_is_written_to_before_she_has_recovered_recovers_too(world: World) -
     alice, bob, carol = world.join("alice", "bob", "carol")
     bundle = alice.look_up("bob")
     for person in (alice, carol):
-        _meet_with(person, bundle)
+        person.meet("bob", bundle)
     alice.send("bob", "from alice")
     world.settle()
     message = carol.send("bob", "from carol")
