@@ -155,7 +155,7 @@ def converse(stage: Stage) -> tuple[list[list[Run]], list[list[Run]], list[list[
         bob.type("On my way")
         bob.until("> On my way")
         for one in (alice, bob):
-            one.until(f"{one.peer} | verified | connected | /help")
+            one.until(f"{one.peer} | verified | connected | last one read | /help")
         shown = alice.runs(), bob.runs()
         for one in (alice, bob):
             # Clear the line, leave.
