@@ -46,6 +46,14 @@ class ProfileExistsError(LocalError):
     """There is an account here already; choose another directory with --home."""
 
 
+class InvalidCodeError(LocalError):
+    """A code is a number and two words, as in 4821-guitar-otter."""
+
+
+class InvalidInvitationError(LocalError):
+    """That is no invitation, or something of it is missing; it begins with e2echat: and is one long word."""
+
+
 class NoSuchPeerError(LocalError):
     """Nobody of that name is known to the relay."""
 
@@ -80,6 +88,10 @@ class HandshakeError(CryptoError):
 
 class DecryptionError(CryptoError):
     """An envelope that no session of ours opens."""
+
+
+class PairingError(CryptoError):
+    """The two sides did not come together."""
 
 
 class KeyChangedError(RemoteError):

@@ -3,23 +3,34 @@
 Where a signature or a box would end every try at once, the target makes it itself, with keys that it knows.
 """
 
+import base64
+import zlib
 from collections.abc import Callable
 from contextlib import suppress
 from functools import cache
 
 from e2echat.crypto import envelope, payloads
 from e2echat.crypto.chains import HEADER_SIZE, Announcement
+from e2echat.crypto.codes import Code
 from e2echat.crypto.handshake import SEAL_SIZE, Introduction, Preamble
 from e2echat.crypto.keys import Device, ExchangeKey, Identity, SigningKey
 from e2echat.crypto.padding import unpad
+from e2echat.crypto.pairing import CARD_SIZE, Card
 from e2echat.crypto.prekeys import Prekey, PrekeyBundle, PrekeyKind
 from e2echat.crypto.primitives import ed25519_sign
 from e2echat.crypto.relay_records import AuthRecord, ClaimRecord, HelloRecord
 from e2echat.crypto.session import Session
-from e2echat.errors import InvalidAddressError, InvalidNameError, RemoteError
+from e2echat.errors import (
+    InvalidAddressError,
+    InvalidCodeError,
+    InvalidInvitationError,
+    InvalidNameError,
+    RemoteError,
+)
 from e2echat.wire import codec, frames, records, relay_messages
 from e2echat.wire.address import RelayAddress
 from e2echat.wire.frames import FrameDecoder
+from e2echat.wire.invitation import SCHEME, Invitation
 from e2echat.wire.names import canonical_name
 from fuzz import machines
 
@@ -101,9 +112,31 @@ def _texts(raw: bytes) -> None:
     with suppress(InvalidAddressError):
         address = RelayAddress.parse(text)
         assert RelayAddress.parse(str(address)) == address
+    with suppress(InvalidCodeError):
+        code = Code.parse(text)
+        assert Code.parse(str(code)) == code
+    with suppress(InvalidInvitationError):
+        Invitation.parse(text)
     with suppress(InvalidNameError):
         name = canonical_name(text)
         assert canonical_name(name) == name
+
+
+def _link(raw: bytes) -> None:
+    """Under a checksum that is right."""
+    checked = raw + zlib.crc32(raw).to_bytes(4)
+    link = SCHEME + base64.b32encode(checked).decode().rstrip("=").lower()
+    with suppress(InvalidInvitationError):
+        assert Invitation.parse(link).link() == link
+
+
+def _card(raw: bytes) -> None:
+    """As it comes, and with records that are right in front."""
+    with suppress(RemoteError, InvalidAddressError):
+        Card.parse(raw)
+    front = records.lp(_identity().raw, _device().raw)
+    with suppress(InvalidAddressError):
+        Card.parse((front + raw)[:CARD_SIZE].ljust(CARD_SIZE, b"\0"))
 
 
 def _bundle(raw: bytes) -> None:
@@ -147,6 +180,8 @@ TARGETS: dict[str, Target] = {
     "message": _message,
     "payload": _payload,
     "texts": _texts,
+    "link": _link,
+    "card": _card,
     "identity": _record(Identity.parse),
     "device": _record(lambda raw: Device.parse(raw, _identity())),
     "prekey": _record(lambda raw: Prekey.parse(raw, _identity(), _device(), PrekeyKind.SIGNED)),

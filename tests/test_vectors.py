@@ -9,6 +9,7 @@ import pytest
 
 from e2echat.crypto import handshake, payloads, primitives, ratchet
 from e2echat.crypto.chains import HBOX_SIZE, next_keys
+from e2echat.crypto.codes import Code
 from e2echat.crypto.envelope import split
 from e2echat.crypto.handshake import Introduction, Preamble
 from e2echat.crypto.keys import (
@@ -20,6 +21,7 @@ from e2echat.crypto.keys import (
     safety_number,
 )
 from e2echat.crypto.padding import envelope_size, pad, padme, unpad
+from e2echat.crypto.pairing import Card, Inviter, Joiner, invitation_proof
 from e2echat.crypto.prekeys import Prekey, PrekeyBundle, PrekeyKind, PrekeySecret
 from e2echat.crypto.puzzles import Puzzle
 from e2echat.crypto.relay_records import AuthRecord, ClaimRecord, HelloRecord
@@ -38,6 +40,7 @@ from e2echat.errors import (
 from e2echat.faces.wording import grouped
 from e2echat.wire import codec, frames, records, relay_messages
 from e2echat.wire.address import RelayAddress
+from e2echat.wire.invitation import Invitation
 from e2echat.wire.names import canonical_name
 from tests.vectors import __main__ as generator
 
@@ -344,6 +347,40 @@ def test_payloads() -> None:
         assert payloads.payload_hash(v["out"]) == v["hash"]
     for v in _of("payloads", "unknown payload"):
         assert payloads.decode(v["out"]) == payloads.Unknown(**v["common"]), v["name"]
+
+
+def _card(v: Vector, side: str) -> Card:
+    identity = Identity.parse(v[f"{side}_identity"])
+    route = ReplyRoute(v["address"], v["mailbox"], v["capability"])
+    return Card(identity, Device.parse(v[f"{side}_device"], identity), route)
+
+
+def test_pairing() -> None:
+    (v,) = _of("pairing", "pairing")
+    code, key = Code.parse(v["text"]), v["relay_key"]
+    own = {side: _card(v, side) for side in ("inviter", "joiner")}
+    inviter = Inviter.begin(key, code, Replayed(v["random_x"]))
+    assert inviter.offer == v["offer"]
+    drawn = Replayed(v["random_y"], v["join_nonce"])
+    joiner = Joiner.begin(key, code, v["offer"], own["joiner"], drawn)
+    assert joiner.join == v["join"]
+    assert inviter.answer(v["join"], own["inviter"], Replayed(v["answer_nonce"])) == (
+        own["joiner"],
+        v["answer"],
+    )
+    assert joiner.finish(v["answer"]) == own["inviter"]
+
+
+def test_invitations() -> None:
+    (proof,), (link,) = _of("pairing", "invitation proof"), _of("pairing", "link")
+    joiner, inviter = (Identity.parse(proof[f"{side}_identity"]) for side in ("joiner", "inviter"))
+    device = Device.parse(proof["joiner_device"], joiner)
+    assert invitation_proof(proof["secret"], joiner, device, inviter) == proof["out"]
+    fields = (link["name"], link["fingerprint"], link["capability"], link["secret"])
+    invitation = Invitation(RelayAddress.parse(link["address"]), *fields)
+    assert invitation.link() == link["text"]
+    assert Invitation.parse(link["text"]) == invitation
+    assert inviter.fingerprint == link["fingerprint"]
 
 
 def test_relay_records() -> None:

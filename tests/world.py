@@ -11,7 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TypeVar
 
-from e2echat.client.effects import Drop, Effect, Scrub, Send, Solve, Tell, Up, Want
+from e2echat.client.effects import Drop, Effect, Part, Scrub, Send, Solve, Tell, Up, Want
 from e2echat.client.engine import MAILBOX, Engine
 from e2echat.client.events import Event, MessageState
 from e2echat.client.own import Own
@@ -82,7 +82,7 @@ class Person:
             self.carry_out(effects)
         return result
 
-    def carry_out(self, effects: list[Effect]) -> None:
+    def carry_out(self, effects: list[Effect]) -> None:  # noqa: C901 - one case an effect
         for effect in effects:
             match effect:
                 case Send(link, data):
@@ -97,6 +97,10 @@ class Person:
                     self.records.empty_log()
                 case Solve(link, puzzle):
                     self.solve(link, puzzle)
+                case Want(_, link) if link is not None and link not in self.pipes and self.online:
+                    self.dial(link)
+                case Part(link):
+                    self.hang_up(link)
                 case Up() | Want():
                     pass
 
@@ -110,8 +114,11 @@ class Person:
         """Open what a client keeps open."""
         for link in (MAILBOX, str(self.world.address)):
             if link not in self.pipes and self.online:
-                self.pipes[link] = Pipe(self.world.board.opened(NO_CERTIFICATE, self.world.seconds))
-                self.step(lambda link=link: self.engine.link_up(link, NO_CERTIFICATE))  # type: ignore[misc]
+                self.dial(link)
+
+    def dial(self, link: str) -> None:
+        self.pipes[link] = Pipe(self.world.board.opened(NO_CERTIFICATE, self.world.seconds))
+        self.step(lambda: self.engine.link_up(link, NO_CERTIFICATE))
 
     def cut(self, link: str) -> None:
         """The network loses a connection, and what was on it."""

@@ -9,6 +9,7 @@ from e2echat.client import streams
 from e2echat.client.amendments import Amendments
 from e2echat.client.context import Context
 from e2echat.client.events import Gap, MessageArrived, Restarted, StateChanged, TypingChanged
+from e2echat.client.invitations import Invitations
 from e2echat.client.peers import Peers
 from e2echat.client.sessions import Sessions
 from e2echat.client.streams import Place
@@ -16,6 +17,7 @@ from e2echat.crypto import payloads
 from e2echat.crypto.payloads import (
     Deletion,
     Edit,
+    Joined,
     Numbered,
     Reaction,
     Receipt,
@@ -69,6 +71,7 @@ class Arrivals:
     peers: Peers
     sessions: Sessions
     amendments: Amendments
+    invitations: Invitations
     lively: dict[int, int] = field(default_factory=dict)
     """When each contact last sent something, unix milliseconds, since the start."""
 
@@ -122,6 +125,11 @@ class Arrivals:
         due = self.context.now + delay
         if contact.standing == "contact" and (contact.receipt_due is None or contact.receipt_due > due):
             self.peers.save(replace(contact, receipt_due=due))
+
+    def hurry(self) -> None:
+        """Send the receipts now that would wait a little for more."""
+        now = self.context.now
+        self.context.records.contacts.update("receipt_due = ? WHERE receipt_due > ?", now, now)
 
     def _take_signal(self, contact: ContactRow, payload: Receipt | Typing) -> None:
         if isinstance(payload, Receipt):
@@ -215,6 +223,8 @@ class Arrivals:
                 self._join(contact, stream.device_hash, payload, plaintext, origin)
             case Route():
                 self._take_route(self.context.records.contact(contact.id), payload, stream.device_hash)
+            case Joined() if self.peers.device(contact).hash == stream.device_hash:
+                self.invitations.redeem(self.context.records.contact(contact.id), payload.proof)
             case Edit() | Deletion() | Reaction() | TimerChange():
                 self.amendments.take(
                     contact,

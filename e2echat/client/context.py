@@ -38,6 +38,10 @@ class Context:
         """Queue an event for the faces; it leaves once the step's transaction is committed."""
         self.events.append(event)
 
+    def untell(self, event: Event) -> None:
+        """What was queued in this step is not so, or is said better by another event."""
+        self.events[:] = [one for one in self.events if one != event]
+
     def peer_name(self, contact: ContactRow) -> str:
         """A contact as one types it: ``bob`` on our relay, ``bob@ADDRESS`` elsewhere."""
         if contact.relay_key == self.own.address.key:

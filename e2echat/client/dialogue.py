@@ -103,6 +103,13 @@ class Challenged:
     puzzle: Puzzle
 
 
+@dataclass(frozen=True, slots=True)
+class Met:
+    """What the other side of a pairing has said, or why we are not told."""
+
+    answer: list[bytes] | Refusal = field(repr=False)
+
+
 Happening: TypeAlias = (
     SignedIn
     | SignInRefused
@@ -115,6 +122,7 @@ Happening: TypeAlias = (
     | Fetched
     | ChannelRefused
     | Settled
+    | Met
 )
 
 

@@ -33,9 +33,17 @@ class Up:
 
 @dataclass(frozen=True, slots=True)
 class Want:
-    """A sending connection to this relay is needed."""
+    """A connection to this relay is needed. ``link``: what it is called, unless as the address."""
 
     address: str
+    link: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A link is not needed any more."""
+
+    link: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,4 +66,4 @@ class Solve:
     puzzle: Puzzle
 
 
-Effect: TypeAlias = Send | Drop | Up | Want | Tell | Scrub | Solve
+Effect: TypeAlias = Send | Drop | Up | Want | Part | Tell | Scrub | Solve

@@ -30,9 +30,11 @@ from e2echat.client.housekeeping import Housekeeping
 from e2echat.client.inbox import Inbox
 from e2echat.client.inquiries import ASK_AGAIN, Inquiries
 from e2echat.client.introductions import Introductions
+from e2echat.client.invitations import Invitations
 from e2echat.client.mailbox_dialogue import MailboxDialogue, SignIn
 from e2echat.client.outbox import Outbox
 from e2echat.client.own import Own
+from e2echat.client.pairings import Pairings
 from e2echat.client.peers import Peers
 from e2echat.client.prekey_supply import PrekeySupply
 from e2echat.client.rotation import Rotation
@@ -66,12 +68,15 @@ class Engine:
         self.context = Context(records, own, randomness)
         self.peers = Peers(self.context)
         self.sessions = Sessions(self.context, self.peers)
-        self.arrivals = Arrivals(self.context, self.peers, self.sessions, Amendments(self.context))
+        self.invitations = Invitations(self.context, self.peers)
+        amendments = Amendments(self.context)
+        self.arrivals = Arrivals(self.context, self.peers, self.sessions, amendments, self.invitations)
         self.inbox = Inbox(self.context, self.peers, self.sessions, self.arrivals)
         self.outbox = Outbox(self.context, self.peers, self.sessions)
         self.writing = Writing(self.context, self.peers, self.outbox, self.arrivals)
         self.rotation = Rotation(self.context, self.outbox)
         self.trust = Trust(self.context, self.peers, self.outbox, self.rotation)
+        self.pairings = Pairings(self.context, self.trust)
         self.supply = PrekeySupply(self.context)
         self.housekeeping = Housekeeping(self.context, self.sessions, Expiry(self.context))
         self.inquiries = Inquiries()
@@ -89,7 +94,9 @@ class Engine:
     def link_up(self, link: str, certificate_hash: bytes) -> None:
         """A connection stands; the relay will greet."""
         own = self.context.own
-        if link == MAILBOX:
+        if link in self.pairings:
+            self.pairings.link_up(link, certificate_hash)
+        elif link == MAILBOX:
             sign_in = SignIn.of(own, self.context.records)
             self._mailbox = MailboxDialogue(own.address, certificate_hash, sign_in, self.context.randomness)
         else:
@@ -97,12 +104,18 @@ class Engine:
 
     def link_down(self, link: str, reason: str) -> None:
         """A connection was lost, or could not be made."""
+        if link in self.pairings:
+            self.pairings.link_down(link)
+            return
         self._forget(link)
         if link == MAILBOX:
             self.context.tell(Disconnected(reason))
 
     def link_frames(self, link: str, frames: list[tuple[int, bytes]]) -> None:
         """Everything that one read of a link completed."""
+        if link in self.pairings:
+            self.pairings.link_frames(link, frames)
+            return
         dialogue: Dialogue | None = self._mailbox if link == MAILBOX else self._sending.get(link)
         if dialogue is None:
             return
@@ -136,20 +149,10 @@ class Engine:
         # As it is now: since the caller looked, a link may have changed the row.
         return self.outbox.add_text(self.context.records.contact(contact.id), text, *ids).message_id
 
-    def mark_shown(self, message: int) -> None:
-        """A message was shown to the person."""
-        self.arrivals.mark_shown(message)
-
     def typing(self, contact: ContactRow, *, active: bool) -> None:
         """The person writes, or left off; said only over a connection that is there."""
         if self._ready(self.context.own.relay_of(contact)) is not None:
             self.writing.typing(self.context.records.contact(contact.id), active=active)
-
-    def hurry(self) -> None:
-        """Send now what would wait a little for more."""
-        self.context.records.contacts.update(
-            "receipt_due = ? WHERE receipt_due > ?", self.context.now, self.context.now
-        )
 
     # --- outputs -----------------------------------------------------------------------------------------------
 
@@ -167,6 +170,7 @@ class Engine:
             if dialogue is not None and (data := dialogue.take_outgoing()):
                 self._effects.append(Send(link, data))
         self._effects += [Scrub()] if self.context.scrub else []
+        self._effects += self.pairings.move()
         self._effects += map(Tell, self.context.events)
         self.context.events.clear()
         effects, self._effects = self._effects, []
@@ -176,12 +180,14 @@ class Engine:
         """The step's transaction failed: forget the connections, whose state went ahead of the records."""
         for link in (MAILBOX, *self._sending):
             self._forget(link)
+        self.pairings.abandon()
 
     def next_due(self) -> int | None:
         """When ``tick`` should come next, unix milliseconds."""
         records = self.context.records
         held = records.first_held_at()
-        due = [records.next_receipt_at(), self.housekeeping.due, None if held is None else held + HOLD]
+        due = [records.next_receipt_at(), self.housekeeping.due, self.pairings.next_due()]
+        due.append(None if held is None else held + HOLD)
         if any(dialogue.ready for dialogue in self._sending.values()):
             envelope = records.next_envelope_at()
             due.append(None if envelope is None else max(envelope, self.context.now + POLL))
@@ -243,7 +249,7 @@ class Engine:
             case Ready():
                 self._effects.append(Up(link))
                 self.outbox.connected(self._contacts_at(link))
-                self.hurry()
+                self.arrivals.hurry()
             case Challenged(puzzle):
                 self._effects.append(Solve(link, puzzle))
             case Fetched():

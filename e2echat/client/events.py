@@ -110,6 +110,8 @@ class Contact:
     unread: int
     last_at: datetime | None
     timer: int = 0
+    verified_by: str | None = None
+    """``number``, ``code`` or ``link``; of who is not verified, ``link`` says that he joined by ours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +164,16 @@ class Settings:
 
     read_receipts: bool = True
     typing: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Invitation:
+    """What to give to somebody: a link by a way that nobody else reads, or a code by voice."""
+
+    link: str = field(repr=False)
+    code: str = field(repr=False)
+    link_ends: datetime
+    code_ends: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,6 +269,24 @@ class NewStranger:
 
 
 @dataclass(frozen=True, slots=True)
+class Paired:
+    """Somebody and we have found each other. ``by``: ``code`` or ``link``; ``verified``: we know that it is them."""
+
+    peer: str
+    by: str
+    verified: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PairingFailed:
+    """A code of ours is no longer good. ``expired``: nobody tried it; else somebody tried a wrong one."""
+
+    code: str
+    reason: str
+    expired: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Connected:
     """Signed in at the relay."""
 
@@ -298,6 +328,8 @@ Event: TypeAlias = (
     | KeyChanged
     | Restarted
     | NewStranger
+    | Paired
+    | PairingFailed
     | Connected
     | Disconnected
     | Problem

@@ -44,7 +44,7 @@ class Introductions:
             self.context.tell(Problem(f"{name}: {why_refused(answer)}"))
             return
         try:
-            self.outbox.introduced(contact, answer)
+            self.outbox.sessions.introduced(contact, answer)
             self.inbox.told(contact)
         except (MalformedError, CryptoError, KeyChangedError) as error:
             self.context.tell(Problem(f"{name}: {error}"))
@@ -62,5 +62,5 @@ class Introductions:
         if known is not None:
             return known
         contact = self.peers.add(where, identity, device, "contact")
-        self.outbox.introduced(contact, bundle)
+        self.outbox.sessions.introduced(contact, bundle)
         return self.context.records.contact(contact.id)

@@ -8,6 +8,7 @@ from e2echat.client.dialogue import why_refused
 from e2echat.client.engine import MAILBOX, Engine
 from e2echat.client.events import Contact, Event, Message, MessageState, Moved, Safety, Status
 from e2echat.client.holding import Holding
+from e2echat.client.meeting import PairingMethods
 from e2echat.client.messages import MessageMethods, parsed_id
 from e2echat.client.runtime import Runtime, unix_milliseconds
 from e2echat.client.socks import chosen_proxy
@@ -56,7 +57,7 @@ class Consumer:
         self._account.runtime.unsubscribe(self._events)
 
 
-class LocalAccount(MessageMethods):
+class LocalAccount(MessageMethods, PairingMethods):
     """An open profile. Its public methods are those of ``Account``, whose docstrings say what they do."""
 
     def __init__(self, holding: Holding) -> None:
@@ -66,6 +67,7 @@ class LocalAccount(MessageMethods):
         self.runtime = Runtime(engine, holding.records)
         book = AddressBook(self.runtime, holding.records, holding.own)
         super().__init__(self.runtime, engine, holding.records, book)
+        self._codes = {}
         self._whereabouts = Whereabouts(self.runtime, holding.records, holding.own)
         self.face = Consumer(self)
         """For this process."""
@@ -129,7 +131,7 @@ class LocalAccount(MessageMethods):
     def _flush(self) -> None:
         sending = str(self._own.address)
         if self._runtime.started and not self._down(sending):
-            self._runtime.step(self._engine.hurry)
+            self._runtime.step(self._engine.arrivals.hurry)
             # A connection that is still being made is waited for, too.
             self._runtime.wait(
                 lambda: True if self._down(sending) or not self._engine.unsent else None, FLUSH
@@ -216,7 +218,7 @@ class LocalAccount(MessageMethods):
 
     def mark_shown(self, number: int) -> None:
         """See ``Account.mark_shown``."""
-        self._runtime.step(lambda: self._engine.mark_shown(number))
+        self._runtime.step(lambda: self._engine.arrivals.mark_shown(number))
 
     def history(self, peer: str, *, search: str | None = None, limit: int | None = None) -> list[Message]:
         """See ``Account.history``."""

@@ -16,13 +16,12 @@ from e2echat.client.peers import Peers
 from e2echat.client.sending_dialogue import SendingDialogue
 from e2echat.client.sessions import Sessions
 from e2echat.crypto import payloads
-from e2echat.crypto.keys import Device, Identity
-from e2echat.crypto.payloads import MAX_RANGES, Numbered, Receipt, Route, TextMessage, payload_hash
+from e2echat.crypto.payloads import MAX_RANGES, Joined, Numbered, Receipt, Route, TextMessage, payload_hash
 from e2echat.crypto.session import Session
 from e2echat.errors import LocalError
 from e2echat.store.rows import ContactRow, MessageRow, OutboxRow, SessionRow
 from e2echat.wire.frames import ENVELOPE_ID_SIZE
-from e2echat.wire.relay_messages import Bundle, Refusal
+from e2echat.wire.relay_messages import Refusal
 from e2echat.wire.schema import Message
 
 FIRST_RETRY = 10_000
@@ -65,6 +64,10 @@ class Outbox:
         self.tell_route(contact)
         timer = self.context.records.content.conversation(contact.id).timer
         return self.number(contact, lambda head: TextMessage(*head, text, reply, timer), message_id)[0]
+
+    def add_joined(self, contact: ContactRow, proof: bytes) -> None:
+        """Number and store that we join by a link of the contact's."""
+        self.number(contact, lambda head: Joined(*head, proof))
 
     def tell_route(self, contact: ContactRow) -> None:
         """Give a contact our own route, once a session that he opened, and whenever it has changed."""
@@ -224,36 +227,6 @@ class Outbox:
         """What lies in a session that nobody answered goes on in one that was: both began, and one was not heard."""
         for message in filter(self.sessions.strands, self.context.records.stranded_messages()):
             self.context.records.drop_envelopes_of(message.id)
-
-    def introduced(self, contact: ContactRow, answer: Bundle) -> None:
-        """Use the bundle that the relay gave out for ``contact``: its knock token, and its prekeys for a session.
-
-        Raises:
-            HandshakeError, MalformedError, CryptoError: the bundle is not usable.
-            KeyChangedError: it has an outdated device certificate.
-        """
-        identity = Identity.parse(answer.identity)
-        device = Device.parse(answer.device, identity)
-        contact = self.peers.supplant(contact, identity, device)
-        if self.peers.meet(contact, identity, device):
-            contact = self._knock(contact, answer)
-            if answer.signed is None:
-                return
-            again = self.sessions.unanswered(contact)
-            if again or self.sessions.best(contact) is None:
-                self.sessions.initiate(contact, answer, answer.signed)
-            if again:
-                # Under the same message ids, so that whoever could read the first ones sees none twice.
-                self.context.records.unseal(contact.id)
-
-    def _knock(self, contact: ContactRow, answer: Bundle) -> ContactRow:
-        """Use the bundle's knock token, if there is one, where nothing better is known."""
-        moved = contact.mailbox != answer.mailbox
-        if answer.knock is None:
-            contact = replace(contact, mailbox=answer.mailbox, capability=None) if moved else contact
-        elif contact.capability is None or contact.knock or moved:
-            contact = replace(contact, mailbox=answer.mailbox, capability=answer.knock, knock=True)
-        return self.peers.save(replace(contact, vouched=True))
 
     def shut_out(self, contacts: list[ContactRow], refused: ChannelRefused) -> None:
         """The relay does not open a channel: it has too much to do, or the capability went out of use."""

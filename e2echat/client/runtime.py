@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import TypeVar
 
 from e2echat.client.backend import GoneError
-from e2echat.client.effects import Drop, Effect, Scrub, Send, Solve, Tell, Up, Want
+from e2echat.client.effects import Drop, Effect, Part, Scrub, Send, Solve, Tell, Up, Want
 from e2echat.client.engine import MAILBOX, Engine
 from e2echat.client.events import AllIn, Disconnected, Event
 from e2echat.client.link import Link
@@ -239,8 +239,10 @@ class Runtime:
                     self._drop(name, error)
                 case Up(name):
                     self.failures.pop(name, None)
-                case Want(address):
-                    self._want(address)
+                case Want(address, name):
+                    self._want(name or address, address)
+                case Part(name) if name in self._links:
+                    self._retire(name)
                 case Tell(event):
                     self._tell(event)
                 case Scrub():
@@ -253,24 +255,24 @@ class Runtime:
         if name == MAILBOX:
             self._tell(Disconnected(str(error)))
 
+    def _want(self, name: str, address: str) -> None:
+        if self.started and name not in self._links:
+            self._make_room()
+            if len(self._links) < MAX_LINKS:
+                self._connect(name, RelayAddress.parse(address))
+
     def _tell(self, event: Event) -> None:
         if isinstance(event, AllIn | Disconnected):
             self.all_in = isinstance(event, AllIn)
         for subscription in self._subscriptions:
             subscription.put(event)
 
-    def _want(self, address: str) -> None:
-        if self.started and address not in self._links:
-            self._make_room()
-            if len(self._links) < MAX_LINKS:
-                self._connect(address, RelayAddress.parse(address))
-
     def _make_room(self) -> None:
         """A relay that moved, or a contact who said that his did, leaves a link behind that nobody needs."""
         own = self.engine.context.own
         asked = {link for link, _ in self.engine.inquiries.wanted}
         for name in self._links.keys() - {MAILBOX} - asked:
-            if not own.reaches_over(self.records, name):
+            if name not in self.engine.pairings and not own.reaches_over(self.records, name):
                 self._retire(name)
 
     def _retire(self, name: str) -> None:

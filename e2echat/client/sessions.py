@@ -165,6 +165,36 @@ class Sessions:
             replace(contact, generation=session.generation, route_told=True, attempts=contact.attempts + 1)
         )
 
+    def introduced(self, contact: ContactRow, answer: Bundle) -> None:
+        """Use the bundle that the relay gave out for ``contact``: its knock token, and its prekeys for a session.
+
+        Raises:
+            HandshakeError, MalformedError, CryptoError: the bundle is not usable.
+            KeyChangedError: it has an outdated device certificate.
+        """
+        identity = Identity.parse(answer.identity)
+        device = Device.parse(answer.device, identity)
+        contact = self.peers.supplant(contact, identity, device)
+        if self.peers.meet(contact, identity, device):
+            contact = self._knock(contact, answer)
+            if answer.signed is None:
+                return
+            again = self.unanswered(contact)
+            if again or self.best(contact) is None:
+                self.initiate(contact, answer, answer.signed)
+            if again:
+                # Under the same message ids, so that whoever could read the first ones sees none twice.
+                self.context.records.unseal(contact.id)
+
+    def _knock(self, contact: ContactRow, answer: Bundle) -> ContactRow:
+        """Use the bundle's knock token, if there is one, where nothing better is known."""
+        moved = contact.mailbox != answer.mailbox
+        if answer.knock is None:
+            contact = replace(contact, mailbox=answer.mailbox, capability=None) if moved else contact
+        elif contact.capability is None or contact.knock or moved:
+            contact = replace(contact, mailbox=answer.mailbox, capability=answer.knock, knock=True)
+        return self.peers.save(replace(contact, vouched=True))
+
     def _authenticators(self, contact: ContactRow) -> Sequence[bytes]:
         """The last two that the peer may hold: of a session that was not answered, of one that was."""
         pending = [row for row in self.with_device(contact) if not row.confirmed]

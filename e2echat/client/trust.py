@@ -3,12 +3,15 @@
 from dataclasses import dataclass, replace
 
 from e2echat.client.context import Context
+from e2echat.client.events import KeyChanged
 from e2echat.client.numbering import renumber
 from e2echat.client.outbox import Outbox
 from e2echat.client.peers import Peers
 from e2echat.client.rotation import Rotation
-from e2echat.crypto.keys import Identity, safety_number
+from e2echat.crypto.keys import Device, Identity, safety_number
+from e2echat.crypto.session import ReplyRoute
 from e2echat.store.rows import ContactRow
+from e2echat.wire.address import RelayAddress
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +41,30 @@ class Trust:
         if changed:
             renumber(self.context.records, contact.id, self.peers.device(contact).hash)
         self.outbox.tell_route(self.context.records.contact(contact.id))
+
+    def introduce(self, identity: Identity, device: Device, route: ReplyRoute, how: str) -> ContactRow:
+        """These are somebody's records, beyond doubt: a contact, verified, and reached there.
+
+        Raises:
+            KeyChangedError: a certificate older than one that the same identity has shown; nothing happened.
+        """
+        relay = RelayAddress.parse(route.address)
+        row = self.context.records.find_contact(relay.key, identity.name)
+        if row is None:
+            row = self.peers.add(relay, identity, device, "contact")
+        elif self.peers.meet(row, identity, device):
+            row = self.peers.dismiss_change(row)
+        else:
+            change = KeyChanged(self.context.peer_name(row), row.verified_at is not None)
+            self.context.untell(change)
+            row = self.context.records.contact(row.id)
+        if row.standing == "blocked":
+            row = self.peers.unblock(row)
+        self.accept(row)
+        row = self.peers.reach(self.context.records.contact(row.id), route)
+        row = self.peers.save(replace(row, vouched=True, verified_at=self.context.now, verified_by=how))
+        self.outbox.tell_route(row)
+        return row
 
     def verify_if(self, contact: int, number: str) -> bool:
         """The person compared ``number``: verified are the keys last seen if it is theirs, else those in force.

@@ -57,4 +57,5 @@ class Views:
             unread=records.unread_count(row.id),
             last_at=None if last is None else instant(last.received_at or last.sent_at),
             timer=records.content.conversation(row.id).timer,
+            verified_by=row.verified_by,
         )

@@ -121,6 +121,14 @@ class Route(Numbered):
 
 
 @dataclass(frozen=True, slots=True)
+class Joined(Numbered):
+    """The sender joins by a link of the receiver's. ``proof``: that he has it; docs/spec/pairing.md."""
+
+    KIND: ClassVar[str] = "joined"
+    proof: Annotated[bytes, Octets(32)] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Receipt(Message):
     """Which sequence numbers have arrived, and which were shown: first, last, first, last, …; cumulative."""
 
@@ -147,7 +155,8 @@ class Typing(Message):
 
 
 _KINDS: dict[str, type[Message]] = {
-    kind.KIND: kind for kind in (TextMessage, Edit, Deletion, Reaction, TimerChange, Route, Receipt, Typing)
+    kind.KIND: kind
+    for kind in (TextMessage, Edit, Deletion, Reaction, TimerChange, Route, Joined, Receipt, Typing)
 }
 _SIGNALS = (Receipt.KIND, Typing.KIND)
 _COMMON = frozenset(rules(Numbered))

@@ -6,7 +6,8 @@ beside their use, as the argument of these functions; all get the prefix ``e2ech
 
 import hashlib
 import secrets
-from typing import Protocol
+from collections.abc import Callable
+from typing import Protocol, TypeVar
 
 import nacl.bindings
 import nacl.exceptions
@@ -125,6 +126,56 @@ def open_box(key: bytes, sealed: bytes) -> bytes:
     except (nacl.exceptions.CryptoError, ValueError) as error:
         raise CryptoError("a box that does not open") from error
     return message
+
+
+def group_scalar(octets: bytes) -> bytes:
+    """64 bytes as a number modulo the order of Ed25519's prime-order group, little-endian."""
+    scalar: bytes = nacl.bindings.crypto_core_ed25519_scalar_reduce(octets)
+    return scalar
+
+
+def group_base(scalar: bytes) -> bytes:
+    """``scalar`` times the generator."""
+    return _group(lambda: nacl.bindings.crypto_scalarmult_ed25519_base_noclamp(scalar))
+
+
+def group_multiply(scalar: bytes, point: bytes) -> bytes:
+    """``scalar`` times ``point``.
+
+    Raises:
+        CryptoError: no point of the prime-order group in its one encoding, or the product is neutral.
+    """
+    return _group(lambda: nacl.bindings.crypto_scalarmult_ed25519_noclamp(scalar, point))
+
+
+def group_add(one: bytes, other: bytes) -> bytes:
+    """The sum of two points.
+
+    Raises:
+        CryptoError: one is none.
+    """
+    return _group(lambda: nacl.bindings.crypto_core_ed25519_add(one, other))
+
+
+def group_subtract(one: bytes, other: bytes) -> bytes:
+    """The difference of two points, of which ``one`` came from outside.
+
+    Raises:
+        CryptoError: ``one`` is no point of the prime-order group in its one encoding, or is of small order.
+    """
+    if not _group(lambda: nacl.bindings.crypto_core_ed25519_is_valid_point(one)):
+        raise CryptoError("not a point of the group")
+    return _group(lambda: nacl.bindings.crypto_core_ed25519_sub(one, other))
+
+
+Found = TypeVar("Found")
+
+
+def _group(operation: Callable[[], Found]) -> Found:
+    try:
+        return operation()
+    except (nacl.exceptions.CryptoError, ValueError) as error:
+        raise CryptoError("not a point of the group") from error
 
 
 def argon2id(passphrase: bytes, salt: bytes, passes: int, memory_kib: int) -> bytes:

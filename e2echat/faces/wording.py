@@ -13,6 +13,8 @@ from e2echat.client.events import (
     Message,
     MessageState,
     NewStranger,
+    Paired,
+    PairingFailed,
     Problem,
     Restarted,
     Safety,
@@ -105,6 +107,8 @@ def notice(event: Event, inside: str | None = None) -> str | None:
             sentence = f"{peer} restarted without proof: reinstalled, restored or cloned."
         case NewStranger(peer):
             sentence = f"{peer} is new and learns nothing until you answer or accept ({_command('accept', peer, inside)})."
+        case Paired() | PairingFailed():
+            sentence = paired_words(event)
         case Connected():
             sentence = "Connected."
         case Disconnected(reason):
@@ -134,7 +138,26 @@ def event_record(event: Event) -> Json | None:
         case StateChanged(message):
             return {"type": "state", "id": message.id, "to": message.peer, "state": message.state.value}
         case _:
-            return change_record(event)
+            return paired_record(event) if isinstance(event, Paired) else change_record(event)
+
+
+def paired_words(paired: Paired | PairingFailed) -> str:
+    """Who has been found, and how sure that is; or why nobody."""
+    if isinstance(paired, PairingFailed):
+        return f"{paired.reason[:1].upper()}{paired.reason[1:]}."
+    if paired.by == "code":
+        return f"{paired.peer} and you are paired, and verified on both sides."
+    if paired.verified:
+        return f"{paired.peer} is added, and verified by the link."
+    return (
+        f"{paired.peer} joined by your link, and is not verified by that: whoever had the link could use it. "
+        f"To be sure, compare the number: e2echat verify {paired.peer}"
+    )
+
+
+def paired_record(paired: Paired) -> Json:
+    """The same for programs."""
+    return {"type": "paired", "peer": paired.peer, "by": paired.by, "verified": paired.verified}
 
 
 def contact_record(contact: Contact) -> Json:
@@ -150,12 +173,15 @@ def contact_record(contact: Contact) -> Json:
         "unread": contact.unread,
         "last_at": timestamp(contact.last_at),
         "timer": contact.timer,
+        "verified_by": contact.verified_by,
     }
 
 
 def contact_words(contact: Contact) -> list[str]:
     """How a contact stands, shortest first."""
     words = ["verified" if contact.verified else "not verified"]
+    if contact.verified_by in ("code", "link"):
+        words[0] += f" (by {contact.verified_by})" if contact.verified else " (joined by your link)"
     if contact.standing != "contact":
         words.append(contact.standing)
     if contact.key_changed:

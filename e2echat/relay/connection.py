@@ -21,6 +21,8 @@ class Role(Enum):
     """Claims, signs in, publishes, receives and acknowledges."""
     SENDER = auto()
     """Fetches bundles, opens channels, submits."""
+    PAIRING = auto()
+    """Meets somebody by a short code."""
 
 
 class Connection:

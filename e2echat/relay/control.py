@@ -15,13 +15,14 @@ from e2echat.relay.limits import Limits
 from e2echat.relay.mailbox import Mailbox
 from e2echat.relay.pending import Pending, refuse
 from e2echat.relay.refusals import RefusedRequestError
+from e2echat.relay.rendezvous import Rendezvous
 from e2echat.relay.work import SaveAccount, SavePrekeys, Work
 from e2echat.wire import relay_messages as messages
 from e2echat.wire.frames import FIRST_CHANNEL
 from e2echat.wire.relay_messages import Refusal
 
 FromSender: TypeAlias = messages.AskPuzzle | messages.Fetch | messages.Open
-FromClient: TypeAlias = messages.Claim | messages.Authenticate | messages.Publish | FromSender
+FromClient: TypeAlias = messages.Claim | messages.Authenticate | messages.Publish | FromSender | messages.Meet
 
 
 class Control:
@@ -41,6 +42,7 @@ class Control:
         self.pending = Pending(delivery)
         self._fetching = Fetching(limits, directory, delivery, self.pending, randomness)
         self._budgets = AddressBudgets(limits)
+        self._rendezvous = Rendezvous(limits)
         self._nobody = Capabilities(randomness.octets(KEY_SIZE))
         """Compared where there is no mailbox, so that the answer takes as long."""
 
@@ -76,6 +78,7 @@ class Control:
 
     def _require_role(self, connection: Connection, message: FromClient) -> None:
         role = Role.SENDER if isinstance(message, FromSender) else Role.OWNER
+        role = Role.PAIRING if isinstance(message, messages.Meet) else role
         if connection.role is Role.UNDECIDED:
             connection.role = role
         if connection.role is not role:
@@ -98,6 +101,9 @@ class Control:
                 self._fetching.fetch(connection, message, now)
             case messages.Open():
                 self._open(connection, message, now)
+            case messages.Meet():
+                heard = self._rendezvous.meet(message, now)
+                connection.send(messages.encode(messages.Met(message.request, heard)))
 
     def _claimed(self, connection: Connection, request: int, save: SaveAccount, now: float, _: Work) -> None:
         entry, before = self._directory.claimed(save)

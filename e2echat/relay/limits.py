@@ -116,6 +116,10 @@ class Limits:
     """How long a capability still counts after another took its place; at a knock token's allowance a day for all."""
     knocks: Annotated[int, Within(1, 10_000_000)] = 50_000
     """Live tokens in all; the oldest goes first."""
+    meetings: Annotated[int, Within(1, 1_000_000)] = 1_000
+    """Short codes that are good at a time: 4 KiB each at most."""
+    meeting_life: Annotated[float, Within(60, DAY)] = 600.0
+    """Long enough to read a code to somebody and type it."""
 
 
 class TokenBucket:

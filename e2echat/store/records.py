@@ -13,6 +13,7 @@ from e2echat.store.rows import (
     VISIBLE,
     ContactRow,
     HeldRow,
+    InvitationRow,
     MessageRow,
     NumberingRow,
     OutboxRow,
@@ -40,6 +41,7 @@ class Records:
         self.messages = Table(database, "messages", MessageRow, "id")
         self.numberings = Table(database, "numbering", NumberingRow, "contact", "device_hash")
         self.streams = Table(database, "streams", StreamRow, "contact", "device_hash")
+        self.invitations = Table(database, "invitations", InvitationRow, "secret")
         self.held = Table(database, "held", HeldRow, "contact", "device_hash", "seq")
         self.content = Content(database)
         self._outbox = Table(database, "outbox", OutboxRow, "envelope_id")
@@ -125,6 +127,7 @@ class Records:
         """Drop what was to be remembered until before ``now``."""
         self._database.execute("DELETE FROM inits WHERE expires_at < ?", (now,))
         self._database.execute("DELETE FROM seen WHERE expires_at < ?", (now,))
+        self.invitations.delete("WHERE expires_at < ?", now)
 
     # --- prekeys ---------------------------------------------------------------------------------------------
 

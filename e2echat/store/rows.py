@@ -11,7 +11,7 @@ class ContactRow:
     """Somebody we know, at one relay.
 
     ``identity`` and ``device`` are the records in force; ``changed_*`` are those seen since that await an ``accept``.
-    ``verified_by``: how the person compared, ``number``. ``vouched``: the relay has named these keys for this name; who writes first only claims it.
+    ``verified_by``: how, ``number``, ``code`` or ``link``; without ``verified_at``, that he joined by our link. ``vouched``: the relay has named these keys for this name; who writes first only claims it.
     ``knock``: the capability is a knock token. ``route_told``: our own capability is in the peer's stream.
     ``attempts``: sessions that we opened since any was answered. Times are unix milliseconds.
     """
@@ -61,6 +61,14 @@ class SessionRow:
     former: bytes = field(repr=False)
     used_at: int
     state: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class InvitationRow:
+    """A link of ours that nobody has used yet."""
+
+    secret: bytes = field(repr=False)
+    expires_at: int
 
 
 @dataclass(frozen=True, slots=True)

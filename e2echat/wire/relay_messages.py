@@ -22,6 +22,8 @@ CHALLENGE_SIZE = 16
 SOLUTION_SIZE = 8
 MOST_WORK = 26
 """Bits of a puzzle; more no relay may ask for: some 64 times of what it does at rest."""
+MAX_NAMEPLATE = 9
+"""Digits."""
 
 RECORD = Octets(64, 2048)
 """A signed record of any kind."""
@@ -31,6 +33,7 @@ Key: TypeAlias = Annotated[bytes, Octets(32)]
 MailboxId: TypeAlias = Annotated[bytes, Octets(16)]
 Name: TypeAlias = Annotated[str, Text(MAX_NAME)]
 Number: TypeAlias = Annotated[int, Unsigned(32)]
+Said: TypeAlias = Annotated[list[bytes], Many(Octets(32, 1024), 2)]
 
 
 class Refusal(IntEnum):
@@ -190,6 +193,31 @@ class Open(Message):
 
 
 @dataclass(frozen=True, slots=True)
+class Meet(Message):
+    """Pairing connection: what one side has said so far at a nameplate. Answered by ``Met``.
+
+    ``key`` is the side's own and random: who holds it goes on with that side. ``leave``: the place is not needed any more.
+    """
+
+    KIND: ClassVar[str] = "meet"
+    request: Number
+    nameplate: Annotated[str, Text(MAX_NAMEPLATE)]
+    inviter: bool
+    key: Annotated[bytes, Octets(16)] = field(repr=False)
+    said: Said = field(repr=False)
+    leave: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Met(Message):
+    """What the other side has said so far."""
+
+    KIND: ClassVar[str] = "met"
+    request: Number
+    heard: Said = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Opened(Message):
     """The channel's tag for submissions on this connection."""
 
@@ -230,6 +258,8 @@ _KINDS: dict[str, type[Message]] = {
         Bundle,
         Open,
         Opened,
+        Meet,
+        Met,
         Done,
         Refused,
     )

@@ -12,6 +12,7 @@ from e2echat.crypto.payloads import (
     MAX_TIMER,
     Deletion,
     Edit,
+    Joined,
     Reaction,
     Receipt,
     Route,
@@ -62,6 +63,7 @@ def _payloads() -> Iterator[Message]:
     yield Reaction(*head, target, "")
     yield Reaction(*head, target, "\N{REGIONAL INDICATOR SYMBOL LETTER A}" * 16)
     yield TimerChange(*head, MAX_TIMER)
+    yield Joined(*head, bytes(32))
     yield Route(*head, "relay://" + "a" * 100, bytes(16), bytes(32), bytes(32))
     yield Receipt(b"c" * 16, [1, 4_000_000] * 10, [1, 4_000_000] * 10)
     yield Typing(b"c" * 16, active=True)

@@ -55,7 +55,7 @@ def test_shown_messages_are_told_to_their_sender(world: World) -> None:
     world.settle()
     bob.accept("alice")
     (bob_row,) = bob.rows("alice")
-    bob.step(lambda: bob.engine.mark_shown(bob_row.id))
+    bob.step(lambda: bob.engine.arrivals.mark_shown(bob_row.id))
     world.settle()
     assert alice.state(first) is MessageState.DELIVERED
     world.pass_time(READ_DELAY / 1000)

@@ -23,7 +23,7 @@ def _agree(alice: Person, bob: Person, seconds: int = HOUR) -> None:
 
 def _show(person: Person, peer: str) -> None:
     for row in person.rows(peer):
-        person.step(lambda row=row: person.engine.mark_shown(row.id))  # type: ignore[misc]
+        person.step(lambda row=row: person.engine.arrivals.mark_shown(row.id))  # type: ignore[misc]
 
 
 def _texts(*people: Person) -> list[list[str]]:
@@ -136,7 +136,7 @@ def test_a_receipt_tells_apart_what_was_shown_and_what_waits(people: tuple[Perso
     alice.world.settle()
     rows = bob.rows("alice")
     for row in (rows[-4], rows[-2]):
-        bob.step(lambda row=row: bob.engine.mark_shown(row.id))  # type: ignore[misc]
+        bob.step(lambda row=row: bob.engine.arrivals.mark_shown(row.id))  # type: ignore[misc]
     alice.world.pass_time(2)
     read, delivered = MessageState.READ, MessageState.DELIVERED
     assert [alice.state(message) for message in messages] == [read, delivered, read, delivered]

@@ -67,7 +67,7 @@ def test_receipts_do_not_pile_up(world: World) -> None:
     for number in range(5):
         alice.send("bob", f"{number}")
         world.settle()
-        bob.step(bob.engine.hurry)
+        bob.step(bob.engine.arrivals.hurry)
     bob.step(lambda: bob.engine.link_down(link, "gone"))
     assert bob.records.unaccepted_signals() <= 1
 

@@ -43,7 +43,7 @@ def test_a_stranger_learns_nothing(world: World, told: "list[type]") -> None:
     assert bob.events.count(NewStranger("alice")) == 1
     assert bob.heard("alice") == ["hello"]
     for row in bob.records.unshown():
-        bob.step(lambda row=row: bob.engine.mark_shown(row.id))  # type: ignore[misc]
+        bob.step(lambda row=row: bob.engine.arrivals.mark_shown(row.id))  # type: ignore[misc]
     for person in (alice, bob):
         person.go_offline()
         person.go_online()

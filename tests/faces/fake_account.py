@@ -15,10 +15,12 @@ from e2echat.client.events import (
     Connected,
     Contact,
     Event,
+    Invitation,
     Message,
     MessageArrived,
     MessageState,
     Moved,
+    Paired,
     Safety,
     Status,
 )
@@ -80,6 +82,10 @@ class World:
     failures: dict[str, Exception] = field(default_factory=dict)
     closed: int = 0
     proxy: str | None = None
+    withdrawn: list[str] = field(default_factory=list)
+    """Codes."""
+    added: list[str] = field(default_factory=list)
+    """Links and codes that were used."""
     told: int = 0
     """Contacts whom a move concerns."""
     changed: threading.Condition = field(default_factory=threading.Condition)
@@ -253,6 +259,20 @@ class FakeAccount:
     def block(self, peer: str) -> None:
         contact = self._known(peer)
         self._world.people[peer] = replace(contact, standing="blocked")
+
+    def invite(self, *, timeout: float = 30) -> Invitation:
+        self._world.may_fail("invite")
+        ends = datetime(2026, 3, 8, tzinfo=UTC)
+        return Invitation("e2echat:abcdef", "4821-guitar-otter", ends, ends)
+
+    def withdraw(self, code: str) -> None:
+        self._world.withdrawn.append(code)
+
+    def add(self, text: str, *, timeout: float = 120) -> Paired:
+        self._world.may_fail("add")
+        self._world.added.append(text)
+        by = "link" if text.startswith("e2echat:") else "code"
+        return Paired("carol", by, verified=True)
 
     def history(self, peer: str, *, search: str | None = None, limit: int | None = None) -> list[Message]:
         if peer not in self._world.people:

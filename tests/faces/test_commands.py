@@ -415,6 +415,7 @@ class TestPeople:
             "unread",
             "last_at",
             "timer",
+            "verified_by",
         }
         assert (second["name"], second["verified"], second["last_at"]) == ("carol", True, None)
 

@@ -167,6 +167,8 @@ def test_the_objects_are_those_documented(
         ("fingerprint", "bob"),
         ("verify", "bob", number),
         ("accept", "eve"),
+        ("invite", "--timeout", "0"),
+        ("add", "4821-guitar-otter"),
         ("block", "eve"),
         ("status",),
         ("move", "relay"),

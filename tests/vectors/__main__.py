@@ -5,7 +5,7 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from tests.vectors import flow, forged, plain, refusals
+from tests.vectors import flow, forged, pairing, plain, refusals
 from tests.vectors.people import ALICE, BOB
 from tests.vectors.talk import Kem
 
@@ -35,6 +35,7 @@ def make() -> dict[str, str]:
         "ratchet": flow.conversation(kem),
         "padding": plain.padding(),
         "payloads": plain.payloads(),
+        "pairing": pairing.pairing(),
         "relay": plain.relay(),
         "refusals": [*refusals.all_plain(), *forged.first_messages(kem), *forged.envelopes(kem)],
     }

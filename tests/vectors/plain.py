@@ -174,6 +174,7 @@ def payloads() -> Iterator[Vector]:
         numbered | {"kind": "timer", "timer": 0},
         route,
         route | {"proof": K(fixed("ca"), "reply", fixed("th"))},
+        numbered | second | {"kind": "joined", "proof": K(fixed("invitation", 16), "invite")},
         receipt,
         {"kind": "typing", "conversation": conversation, "active": True},
     )
@@ -275,6 +276,9 @@ def _messages(hello: bytes, claim: bytes, auth: bytes, capability_hash: bytes) -
     without: dict[str, Cbor] = {"signed": None, "one_time": None}
     yield {"kind": "bundle", "request": 255, **records, **without, **mailbox, "knock": None}
     yield {"kind": "open", "request": 256, **mailbox, "capability": CAPABILITY, "repeat": False}
+    met: dict[str, Cbor] = {"nameplate": "4821", "inviter": True, "key": fixed("meeting", 16)}
+    yield {"kind": "meet", "request": 7, **met, "said": [fixed("offer")], "leave": False}
+    yield {"kind": "met", "request": 7, "heard": [fixed("join"), fixed("join", 64)]}
     yield {"kind": "opened", "request": 256, "channel": 2**32 - 1}
     yield {"kind": "done", "request": 65_536}
     yield {"kind": "refused", "request": 0, "reason": 6}

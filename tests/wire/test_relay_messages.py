@@ -16,6 +16,8 @@ from e2echat.wire.relay_messages import (
     Done,
     Fetch,
     Hello,
+    Meet,
+    Met,
     Open,
     Opened,
     Publish,
@@ -27,6 +29,7 @@ from e2echat.wire.schema import Message
 
 RECORD = bytes(64)
 LONGEST = bytes(2048)
+MEET = Meet(8, "4821", inviter=True, key=bytes(16), said=[bytes(32), bytes(1024)], leave=False)
 MESSAGES: list[Message] = [
     Hello(RECORD),
     Claim(1, RECORD, RECORD, RECORD, bytes(32)),
@@ -45,6 +48,8 @@ MESSAGES: list[Message] = [
     Bundle(4, RECORD, RECORD, None, None, bytes(16), None),
     Open(5, bytes(16), bytes(32), repeat=False),
     Opened(5, 256),
+    MEET,
+    Met(8, []),
     Done(6),
     Refused(7, 1),
 ]
@@ -124,6 +129,14 @@ def test_what_is_no_map_is_refused(value: Value) -> None:
         (Challenge(4, bytes(16), 0), "bits", 256),
         (Open(5, bytes(16), bytes(32), repeat=True), "capability", bytes(33)),
         (Refused(7, 1), "reason", 256),
+        (Met(8, []), "heard", [bytes(31)]),
+        (Met(8, []), "heard", [bytes(1025)]),
+        (Met(8, []), "heard", [bytes(32)] * 3),
+        (MEET, "nameplate", "1234567890"),
+        (MEET, "key", bytes(17)),
+        (MEET, "said", [bytes(32)] * 3),
+        (MEET, "inviter", 1),
+        (MEET, "leave", None),
     ],
 )
 def test_a_value_out_of_bounds_is_refused(message: Message, field: str, value: Value) -> None:

@@ -18,6 +18,8 @@ COMMANDS = {
     "send": ("send", "Send one message."),
     "receive": ("receive", "Print what nobody has shown yet."),
     "history": ("people", "Print what was said with somebody."),
+    "invite": ("pairing", "Invite somebody, with a link or a short code."),
+    "add": ("pairing", "Add whoever gave you a link or a short code."),
     "contacts": ("people", "List the people this profile knows."),
     "fingerprint": ("keys", "Show one's own fingerprint, or the number to compare with somebody."),
     "verify": ("keys", "Compare the number with what the other person sees."),

@@ -1,14 +1,13 @@
 """``fingerprint``, ``verify``, ``accept`` and ``block``: whose key is whose, and with whom to have to do."""
 
-import io
-
 import click
 
 from e2echat.client.events import Safety
 from e2echat.errors import KeyChangedError
 from e2echat.faces.cli.options import common, peer_argument, words
 from e2echat.faces.cli.session import Session
-from e2echat.faces.output import Output, Style
+from e2echat.faces.output import Style
+from e2echat.faces.qr import draw_qr
 from e2echat.faces.wording import grouped, safety_record
 
 
@@ -34,7 +33,7 @@ def fingerprint(session: Session, peer: str | None, qr: bool) -> None:  # noqa: 
             out.result(safety_record(safety), grouped(safety.number))
             content = safety.number
     if qr and not out.json:
-        _draw_qr(content, out)
+        draw_qr(content, out)
 
 
 @click.command(short_help="Compare the number with what the other person sees.")
@@ -100,12 +99,3 @@ def _asked_number(session: Session, own_name: str, safety: Safety) -> str:
     if answer.casefold() in ("", "no"):
         raise KeyChangedError(f"Not compared, so {peer} is not marked as verified.")
     return answer
-
-
-def _draw_qr(content: str, out: Output) -> None:
-    import segno  # noqa: PLC0415 - only for who asks for the picture
-
-    picture = io.StringIO()
-    segno.make(content.replace(" ", "").upper(), micro=False).terminal(picture, compact=True)
-    for row in picture.getvalue().splitlines():
-        out.line(row)

@@ -1,0 +1,309 @@
+"""Pairing by short code: both sides' runs of it, each on a connection of its own. Pure. docs/spec/pairing.md.
+
+A run answers one attempt and no other, whatever the relay delivers; a code that met a wrong guess is burnt.
+"""
+
+from dataclasses import dataclass, field
+
+from e2echat.client.context import Context
+from e2echat.client.dialogue import Met, why_refused
+from e2echat.client.effects import Effect, Part, Send, Up, Want
+from e2echat.client.events import Paired, PairingFailed
+from e2echat.client.pairing_dialogue import PairingDialogue
+from e2echat.client.trust import Trust
+from e2echat.crypto.codes import LEAST_DIGITS, MOST_DIGITS, Code
+from e2echat.crypto.keys import Device, Identity
+from e2echat.crypto.pairing import Card, Inviter, Joiner, invitation_proof
+from e2echat.crypto.session import ReplyRoute
+from e2echat.errors import (
+    CryptoError,
+    E2EChatError,
+    InvalidAddressError,
+    KeyChangedError,
+    PairingError,
+    RemoteError,
+)
+from e2echat.wire.address import RelayAddress
+from e2echat.wire.invitation import Invitation
+from e2echat.wire.relay_messages import Bundle, Refusal
+
+LIFE = 600_000
+"""Milliseconds for which a code is good."""
+POLL = 1_000
+"""Milliseconds between two questions to the relay."""
+MOST_RUNS = 4
+PATIENCE = 3
+"""Answers in a row that nobody invites there, after which a joiner who was heard gives up: a relay may have restarted."""
+LINK = "pairing "
+"""What the names of these links begin with; no relay's address does."""
+
+WRONG = "somebody tried a wrong code; this one is no longer good. Make another with: e2echat invite"
+REFUSED = "the other side did not accept: the code was wrong, or used by somebody else. Ask for another one"
+UNKNOWN = "there is no such code: it was used, has ended, or its number is mistyped"
+EXPIRED = "nobody used the code in time"
+UNANSWERED = "the other side did not answer in time. Ask for another code"
+OWN = "that is your own code"
+
+
+@dataclass(slots=True)
+class Run:
+    """One side of one pairing. ``peer`` and ``error``: how it ended; ``shown``: the code may be told to somebody."""
+
+    link: str
+    address: RelayAddress
+    code: Code
+    inviter: bool
+    key: bytes = field(repr=False)
+    ends: int
+    side: Inviter | Joiner | None = field(default=None, repr=False)
+    offer: bytes = field(default=b"", repr=False)
+    said: list[bytes] = field(default_factory=list, repr=False)
+    shown: bool = False
+    peer: str | None = None
+    error: E2EChatError | None = None
+    over: bool = False
+    leaving: bool = False
+    """Over, but for telling the relay."""
+    ask_at: int = 0
+    tries: int = 0
+    dialogue: PairingDialogue | None = None
+    greeted: bool = False
+    heard: bool = False
+    """Whether the relay has answered at all."""
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more comes of it."""
+        return self.over or self.leaving
+
+
+class Pairings:
+    """All runs under way, by the name of their link. In memory only: whoever stops, stops pairing."""
+
+    def __init__(self, context: Context, trust: Trust) -> None:
+        self._context = context
+        self._trust = trust
+        self._runs: dict[str, Run] = {}
+        self._count = 0
+        self._up: list[Effect] = []
+
+    def __contains__(self, link: str) -> bool:
+        return link in self._runs
+
+    # --- what a person does ------------------------------------------------------------------------------------
+
+    def invite(self) -> Run:
+        """Make a code at our own relay.
+
+        Raises:
+            PairingError: too many are under way.
+        """
+        run = self._begin(self._context.own.address, Code.generate(self._context.randomness), inviter=True)
+        self._offer(run)
+        return run
+
+    def join(self, code: Code, address: RelayAddress) -> Run:
+        """Use somebody's code, at the relay where it was made.
+
+        Raises:
+            PairingError: too many are under way; or it is ours.
+        """
+        for run in self._runs.values():
+            if run.inviter and run.code == code and run.address.key == address.key:
+                raise PairingError(OWN)
+        return self._begin(address, code, inviter=False)
+
+    def join_by_link(self, link: Invitation, bundle: Bundle) -> Paired:
+        """Use somebody's link, with what the relay says of its name.
+
+        Raises:
+            KeyChangedError: the relay names another key than the link.
+            HandshakeError, MalformedError, CryptoError: the bundle is not usable.
+        """
+        context, own = self._context, self._context.own.identity
+        identity = Identity.parse(bundle.identity)
+        device = Device.parse(bundle.device, identity)
+        if identity.fingerprint != link.fingerprint or identity.name != link.name:
+            raise KeyChangedError(f"the relay names another key for {link.name} than the invitation does")
+        route = ReplyRoute(str(link.relay), bundle.mailbox, link.capability)
+        row = self._trust.introduce(identity, device, route, "link")
+        self._trust.outbox.sessions.introduced(row, bundle)
+        me = self._context.own.device.device
+        self._trust.outbox.add_joined(row, invitation_proof(link.secret, own, me, identity))
+        paired = Paired(context.peer_name(row), "link", verified=True)
+        context.tell(paired)
+        return paired
+
+    def withdraw(self, run: Run) -> None:
+        """The code is not to be good any more."""
+        if not run.ended:
+            run.error, run.leaving, run.ask_at = PairingError("withdrawn"), True, 0
+
+    def _begin(self, address: RelayAddress, code: Code, *, inviter: bool) -> Run:
+        if len(self._runs) >= MOST_RUNS:
+            raise PairingError("too many pairings are under way; wait until one has ended")
+        self._count += 1
+        context = self._context
+        link, ends = f"{LINK}{self._count}", context.now + LIFE
+        run = Run(link, address, code, inviter, context.randomness.octets(16), ends)
+        self._runs[link] = run
+        return run
+
+    def _offer(self, run: Run) -> None:
+        run.side = Inviter.begin(run.address.key, run.code, self._context.randomness)
+        run.offer, run.said = run.side.offer, [run.side.offer]
+
+    # --- what a link brings --------------------------------------------------------------------------------------
+
+    def link_up(self, link: str, certificate_hash: bytes) -> None:
+        """A connection stands; the relay will greet."""
+        run = self._runs[link]
+        run.dialogue, run.ask_at, run.greeted = PairingDialogue(run.address, certificate_hash), 0, False
+
+    def link_down(self, link: str) -> None:
+        """A connection was lost; the link makes another."""
+        self._runs[link].dialogue = None
+
+    def link_frames(self, link: str, frames: list[tuple[int, bytes]]) -> None:
+        """What the relay said. One that breaks the protocol, or is another, ends the run."""
+        run = self._runs[link]
+        try:
+            for tag, body in frames:
+                happenings = [] if run.dialogue is None else run.dialogue.frame(tag, body)
+                if run.dialogue is not None and run.dialogue.ready and not run.greeted:
+                    run.greeted = True
+                    self._up.append(Up(link))
+                for happening in happenings:
+                    if isinstance(happening, Met) and not run.over:
+                        self._met(run, happening.answer)
+        except RemoteError as error:
+            self._fail(run, error)
+            run.over = True
+
+    def _met(self, run: Run, answer: list[bytes] | Refusal) -> None:
+        run.heard = True
+        if run.leaving:
+            run.over = True
+            return
+        run.ask_at = self._context.now + POLL
+        if isinstance(answer, Refusal):
+            self._refused(run, answer)
+        elif run.inviter:
+            self._heard_joiner(run, answer)
+        else:
+            self._heard_inviter(run, answer)
+
+    def _refused(self, run: Run, reason: Refusal) -> None:
+        run.tries += 1
+        if run.inviter and reason is Refusal.NAME_TAKEN and not run.shown:
+            # Nobody was told this code. The more places are taken, the longer the numbers.
+            digits = min(LEAST_DIGITS + run.tries // 3, MOST_DIGITS)
+            run.code, run.ask_at = Code.generate(self._context.randomness, digits), 0
+            self._offer(run)
+        elif reason is Refusal.NO_SUCH_NAME and run.side is None:
+            self._end(run, PairingError(UNKNOWN))
+        elif reason is Refusal.NO_SUCH_NAME and run.tries >= PATIENCE:
+            self._end(run, PairingError(REFUSED))
+        elif reason is not Refusal.NO_SUCH_NAME:
+            self._end(run, PairingError(why_refused(reason)))
+
+    def _heard_joiner(self, run: Run, heard: list[bytes]) -> None:
+        run.shown = True
+        if run.peer is not None:
+            # The relay has our answer; whoever joined will find it.
+            self._context.tell(Paired(run.peer, "code", verified=True))
+            run.over = True
+        elif heard and isinstance(run.side, Inviter):
+            own = self._card()
+            try:
+                card, answer = run.side.answer(heard[0], own, self._context.randomness)
+                run.peer = self._introduce(card)
+            except (RemoteError, InvalidAddressError):
+                self._end(run, PairingError(WRONG))
+                return
+            run.said, run.ask_at = [run.offer, answer], 0
+
+    def _heard_inviter(self, run: Run, heard: list[bytes]) -> None:
+        run.tries = 0
+        context = self._context
+        try:
+            if run.side is None:
+                run.offer = heard[0] if heard else b""
+                card = self._card()
+                run.side = Joiner.begin(run.address.key, run.code, run.offer, card, context.randomness)
+                run.said, run.ask_at = [run.side.join], 0
+            elif heard[:1] != [run.offer]:
+                self._end(run, PairingError(REFUSED))
+            elif len(heard) > 1 and isinstance(run.side, Joiner):
+                card = run.side.finish(heard[1])
+                if RelayAddress.parse(card.route.address).key != run.address.key:
+                    raise CryptoError("an inviter of another relay")
+                run.peer = self._introduce(card)
+                run.leaving, run.ask_at = True, 0
+                context.tell(Paired(run.peer, "code", verified=True))
+        except (RemoteError, InvalidAddressError):
+            self._end(run, PairingError(REFUSED))
+
+    def _introduce(self, card: Card) -> str:
+        if card.identity.key == self._context.own.identity.key:
+            raise CryptoError(OWN)
+        row = self._trust.introduce(card.identity, card.device, card.route, "code")
+        return self._context.peer_name(row)
+
+    def _card(self) -> Card:
+        own = self._context.own
+        route = own.route(self._context.records)
+        if route is None:
+            raise PairingError("the relay has not let us in yet")
+        return Card(own.identity, own.device.device, route)
+
+    # --- what time brings ----------------------------------------------------------------------------------------
+
+    def move(self) -> list[Effect]:
+        """End what has lasted too long, ask what is to be asked, want and part with links."""
+        effects, self._up = self._up, []
+        now = self._context.now
+        for run in list(self._runs.values()):
+            if now >= run.ends and not run.ended:
+                self._end(run, PairingError(EXPIRED if run.inviter else UNANSWERED), expired=True)
+            if run.leaving and run.dialogue is None:
+                run.over = True
+            if run.over:
+                del self._runs[run.link]
+                effects.append(Part(run.link))
+                continue
+            if run.dialogue is None:
+                effects.append(Want(str(run.address), run.link))
+                continue
+            if run.dialogue.may_ask and now >= run.ask_at:
+                run.dialogue.meet(
+                    run.code.nameplate, run.key, run.said, inviter=run.inviter, leave=run.leaving
+                )
+            if data := run.dialogue.take_outgoing():
+                effects.append(Send(run.link, data))
+        return effects
+
+    def next_due(self) -> int | None:
+        """When ``move`` should come next, unix milliseconds."""
+        times = [
+            run.ask_at if run.dialogue is not None and run.dialogue.may_ask else run.ends
+            for run in self._runs.values()
+        ]
+        return min(times) if times else None
+
+    def abandon(self) -> None:
+        """A step failed, and the runs may be ahead of the records: none goes on."""
+        for run in self._runs.values():
+            run.dialogue = None
+            if not run.ended:
+                run.error, run.leaving = PairingError("the disk failed; pair again"), True
+
+    def _end(self, run: Run, error: E2EChatError, *, expired: bool = False) -> None:
+        self._fail(run, error, expired=expired)
+        run.leaving, run.ask_at = True, 0
+
+    def _fail(self, run: Run, error: E2EChatError, *, expired: bool = False) -> None:
+        if run.error is None and not run.ended:
+            run.error = error
+            if run.inviter:
+                self._context.tell(PairingFailed(str(run.code), str(error), expired))

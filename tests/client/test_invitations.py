@@ -1,0 +1,155 @@
+"""Links: what a joiner shows for one, what it makes of him, and that it does so once."""
+
+from dataclasses import replace
+
+import pytest
+
+from e2echat.client.events import MessageState, NewStranger, Paired
+from e2echat.client.invitations import LIFE, MOST
+from e2echat.errors import KeyChangedError
+from e2echat.wire.invitation import Invitation
+from tests.world import Person, World
+
+
+def make(person: Person) -> Invitation:
+    link, _ = person.step(person.engine.invitations.make)
+    return Invitation.parse(link.link())
+
+
+def join(person: Person, link: Invitation) -> None:
+    bundle = person.look_up(link.name)
+    person.step(lambda: person.engine.pairings.join_by_link(link, bundle))
+    person.world.settle()
+
+
+@pytest.fixture(name="people")
+def _people(world: World) -> tuple[Person, Person]:
+    alice, bob = world.join("alice", "bob")
+    return alice, bob
+
+
+def test_the_joiner_has_verified_and_the_inviter_has_not(world: World, people: tuple[Person, Person]) -> None:
+    alice, bob = people
+    join(bob, make(alice))
+    ours, theirs = bob.contact("alice"), alice.contact("bob")
+    assert (ours.standing, ours.verified_by, ours.verified_at is None) == ("contact", "link", False)
+    assert (theirs.standing, theirs.verified_by, theirs.verified_at) == ("contact", "link", None)
+    assert bob.events.count(Paired("alice", "link", verified=True)) == 1
+    assert alice.events.count(Paired("bob", "link", verified=False)) == 1
+    assert not any(isinstance(event, NewStranger) for event in alice.events)
+    assert not ours.knock
+    message = bob.send("alice", "thanks")
+    world.settle()
+    assert bob.state(message) is MessageState.DELIVERED
+    answer = alice.send("bob", "welcome")
+    world.settle()
+    assert alice.state(answer) is MessageState.DELIVERED
+
+
+def test_the_inviter_may_be_away(world: World, people: tuple[Person, Person]) -> None:
+    alice, bob = people
+    link = make(alice)
+    alice.go_offline()
+    join(bob, link)
+    world.pass_time(60, 5)
+    alice.go_online()
+    world.settle()
+    assert alice.contact("bob").verified_by == "link"
+
+
+def test_it_is_good_for_one(world: World, people: tuple[Person, Person]) -> None:
+    alice, bob = people
+    (carol,) = world.join("carol")
+    link = make(alice)
+    join(bob, link)
+    join(carol, link)
+    assert alice.contact("carol").standing == "stranger"
+    assert alice.contact("carol").verified_by is None
+    assert carol.contact("alice").verified_by == "link"  # that much is so
+
+
+@pytest.mark.parametrize(("milliseconds", "standing"), [(LIFE - 2000, "contact"), (LIFE, "stranger")])
+def test_it_ends(world: World, people: tuple[Person, Person], milliseconds: int, standing: str) -> None:
+    alice, bob = people
+    link = make(alice)
+    world.now += milliseconds
+    join(bob, link)
+    assert alice.contact("bob").standing == standing
+
+
+def test_another_secret_is_worth_nothing(world: World, people: tuple[Person, Person]) -> None:
+    alice, bob = people
+    link = make(alice)
+    join(bob, replace(link, secret=bytes(16)))
+    assert alice.contact("bob").standing == "stranger"
+    assert alice.records.invitations.count() == 1
+    world.settle()
+
+
+def test_a_proof_overheard_from_another_is_worth_nothing(
+    world: World, people: tuple[Person, Person], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever was told a proof, which its owner alone can be told, cannot use it as his own."""
+    alice, bob = people
+    (carol,) = world.join("carol")
+    link = make(alice)
+    proofs: list[bytes] = []
+    real = bob.engine.outbox.add_joined
+    monkeypatch.setattr(
+        type(bob.engine.outbox), "add_joined", lambda _self, _row, proof: proofs.append(proof)
+    )
+    join(bob, link)
+    monkeypatch.undo()
+    carol.send("alice", "hello")
+    world.settle()
+    carol.step(lambda: carol.engine.outbox.add_joined(carol.contact("alice"), proofs[0]))
+    world.settle()
+    assert alice.contact("carol").standing == "stranger"
+    bob.step(lambda: real(bob.contact("alice"), proofs[0]))
+    world.settle()
+    assert alice.contact("bob").verified_by == "link"
+
+
+def test_a_relay_that_names_another_key_is_found_out(world: World, people: tuple[Person, Person]) -> None:
+    alice, bob = people
+    link = make(alice)
+    world.usurp(alice)
+    with pytest.raises(KeyChangedError):
+        join(bob, link)
+    assert not bob.knows("alice")
+
+
+def test_a_proof_stays_right_when_it_is_sealed_anew(world: World, people: tuple[Person, Person]) -> None:
+    """The first session is lost to the inviter, who then hears it in another."""
+    alice, bob = people
+    link = make(alice)
+    # The one that the relay gives out next.
+    alice.records.prekeys.delete("WHERE id = (SELECT min(id) FROM prekeys WHERE kind = 2)")
+    join(bob, link)
+    assert not alice.knows("bob")
+    world.pass_time(2 * 3600, 300)
+    assert alice.contact("bob").verified_by == "link"
+
+
+def test_who_was_verified_stays_so(world: World) -> None:
+    alice, bob = world.introduce()
+    alice.verify("bob", bob)
+    join(bob, make(alice))
+    assert alice.contact("bob").verified_by == "number"
+    assert alice.contact("bob").verified_at is not None
+    assert alice.events.count(Paired("bob", "link", verified=True)) == 1
+
+
+def test_few_are_good_at_a_time_and_the_oldest_goes(world: World, people: tuple[Person, Person]) -> None:
+    alice, bob = people
+    oldest = make(alice)
+    for _ in range(MOST):
+        world.now += 1
+        make(alice)
+    assert alice.records.invitations.count() == MOST
+    join(bob, oldest)
+    assert alice.contact("bob").standing == "stranger"
+    world.now += LIFE
+    alice.crash()
+    alice.step(alice.engine.tick)
+    assert alice.records.invitations.count() == 0

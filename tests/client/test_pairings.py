@@ -1,0 +1,308 @@
+"""Pairing by short code: two real engines and a real switchboard, and what may come between them."""
+
+import pytest
+
+from e2echat.client import pairings
+from e2echat.client.events import KeyChanged, MessageState, NewStranger, Paired, PairingFailed
+from e2echat.client.pairings import LIFE, MOST_RUNS, Run
+from e2echat.crypto.codes import Code
+from e2echat.errors import PairingError
+from e2echat.wire.relay_messages import Refusal
+from tests.world import Person, World
+
+
+def invite(person: Person) -> Run:
+    run = person.step(person.engine.pairings.invite)
+    person.world.run()
+    assert run.shown
+    return run
+
+
+def join(person: Person, code: Code) -> Run:
+    run = person.step(lambda: person.engine.pairings.join(code, person.world.address))
+    person.world.run()
+    return run
+
+
+def wrong(code: Code) -> Code:
+    """The same place, other words."""
+    first, second = code.words
+    return Code(code.nameplate, ("otter" if first != "otter" else "guitar", second))
+
+
+@pytest.fixture(name="people")
+def _people(world: World) -> tuple[Person, Person]:
+    alice, bob = world.join("alice", "bob")
+    return alice, bob
+
+
+def _pair(world: World, alice: Person, bob: Person) -> tuple[Run, Run]:
+    inviting = invite(alice)
+    joining = join(bob, inviting.code)
+    world.pass_time(5)
+    return inviting, joining
+
+
+def _links(person: Person) -> set[str]:
+    return {link for link in person.pipes if link.startswith(pairings.LINK)}
+
+
+def test_both_are_verified_and_talk(world: World, people: tuple[Person, Person]) -> None:
+    alice, bob = people
+    inviting, joining = _pair(world, alice, bob)
+    assert (inviting.peer, joining.peer) == ("bob", "alice")
+    assert alice.events.count(Paired("bob", "code", verified=True)) == 1
+    assert bob.events.count(Paired("alice", "code", verified=True)) == 1
+    for person, other in ((alice, bob), (bob, alice)):
+        contact = person.contact(other.name)
+        assert (contact.identity, contact.device) == (other.own.identity.raw, other.own.device.device.raw)
+        assert (contact.standing, contact.verified_by, contact.vouched) == ("contact", "code", True)
+        assert contact.verified_at is not None
+        assert not contact.knock
+        assert _links(person) == set()
+    message = bob.send("alice", "hello")
+    world.settle()
+    assert bob.state(message) is MessageState.DELIVERED
+    assert [row.verified for row in alice.rows("bob")] == [True]
+    answer = alice.send("bob", "hi")
+    world.settle()
+    assert alice.state(answer) is MessageState.DELIVERED
+    assert not any(isinstance(event, NewStranger) for event in (*alice.events, *bob.events))
+
+
+@pytest.mark.parametrize("who", ["inviter", "joiner"])
+def test_either_may_be_away_for_a_while(world: World, people: tuple[Person, Person], who: str) -> None:
+    alice, bob = people
+    inviting = invite(alice)
+    away = alice if who == "inviter" else bob
+    if who == "inviter":
+        alice.go_offline()
+    joining = join(bob, inviting.code)
+    if who == "joiner":
+        bob.go_offline()
+    world.pass_time(60, 1)
+    assert None in (inviting.peer, joining.peer)
+    away.go_online()
+    world.pass_time(5)
+    assert (inviting.peer, joining.peer) == ("bob", "alice")
+
+
+def test_a_relay_that_restarts_in_between(world: World, people: tuple[Person, Person]) -> None:
+    alice, bob = people
+    inviting = invite(alice)
+    alice.go_offline()
+    joining = join(bob, inviting.code)
+    world.restart_relay()
+    bob.step(lambda: bob.engine.link_down(joining.link, "gone"))
+    alice.go_online()
+    world.pass_time(5)
+    assert (inviting.peer, joining.peer) == ("bob", "alice")
+
+
+def test_a_wrong_guess_burns_the_code_and_both_are_told(world: World, people: tuple[Person, Person]) -> None:
+    alice, bob = people
+    inviting = invite(alice)
+    guessing = join(bob, wrong(inviting.code))
+    world.pass_time(10)
+    assert isinstance(inviting.error, PairingError)
+    assert isinstance(guessing.error, PairingError)
+    assert alice.events.count(PairingFailed(str(inviting.code), pairings.WRONG, expired=False)) == 1
+    assert not alice.knows("bob")
+    assert not bob.knows("alice")
+    late = join(bob, inviting.code)
+    world.pass_time(5)
+    assert str(late.error) == pairings.UNKNOWN
+    assert (_links(alice), _links(bob)) == (set(), set())
+
+
+def test_who_comes_second_is_told(world: World, people: tuple[Person, Person]) -> None:
+    alice, bob = people
+    (carol,) = world.join("carol")
+    inviting = invite(alice)
+    alice.go_offline()
+    join(bob, inviting.code)
+    late = join(carol, inviting.code)
+    world.pass_time(5)
+    assert isinstance(late.error, PairingError)
+    alice.go_online()
+    world.pass_time(5)
+    assert inviting.peer == "bob"
+
+
+def test_a_code_ends_by_itself(world: World, people: tuple[Person, Person]) -> None:
+    alice, bob = people
+    inviting = invite(alice)
+    world.pass_time(LIFE / 1000, 30)
+    assert alice.events.count(PairingFailed(str(inviting.code), pairings.EXPIRED, expired=True)) == 1
+    assert alice.engine.pairings.next_due() is None
+    late = join(bob, inviting.code)
+    world.pass_time(5)
+    assert str(late.error) == pairings.UNKNOWN
+    assert _links(alice) == set()
+
+
+def test_a_joiner_whom_nobody_answers_ends_too(world: World, people: tuple[Person, Person]) -> None:
+    alice, bob = people
+    inviting = invite(alice)
+    alice.go_offline()
+    joining = join(bob, inviting.code)
+    world.pass_time(LIFE / 1000, 30)
+    assert isinstance(joining.error, PairingError)
+    assert not bob.knows("alice")
+    assert bob.engine.pairings.next_due() is None
+
+
+def test_a_code_that_is_withdrawn_is_gone_at_the_relay(world: World, people: tuple[Person, Person]) -> None:
+    alice, bob = people
+    inviting = invite(alice)
+    alice.step(lambda: alice.engine.pairings.withdraw(inviting))
+    world.run()
+    assert _links(alice) == set()
+    assert not any(isinstance(event, PairingFailed) for event in alice.events)
+    late = join(bob, inviting.code)
+    world.pass_time(5)
+    assert str(late.error) == pairings.UNKNOWN
+
+
+def test_withdrawing_what_is_over_changes_nothing(world: World, people: tuple[Person, Person]) -> None:
+    alice, bob = people
+    inviting, _ = _pair(world, alice, bob)
+    alice.step(lambda: alice.engine.pairings.withdraw(inviting))
+    assert inviting.error is None
+
+
+def test_a_taken_number_is_nobodys_problem(
+    world: World, people: tuple[Person, Person], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alice, bob = people
+    first = invite(alice)
+    made: list[int] = []
+    generate = Code.generate.__func__  # type: ignore[attr-defined]
+
+    def crowded(cls: type[Code], randomness: object, digits: int = 4) -> Code:
+        made.append(digits)
+        return first.code if len(made) <= 7 else generate(cls, randomness, digits)
+
+    monkeypatch.setattr(Code, "generate", classmethod(crowded))
+    second = invite(bob)
+    assert made == [4, 4, 4, 5, 5, 5, 6, 6]
+    assert len(second.code.nameplate) == 6
+    assert second.code != first.code
+
+
+def test_ones_own_code_is_told_at_once(world: World, people: tuple[Person, Person]) -> None:
+    alice, _ = people
+    inviting = invite(alice)
+    with pytest.raises(PairingError):
+        join(alice, inviting.code)
+    assert inviting.error is None
+
+
+def test_somebody_with_our_own_key_is_refused(world: World, people: tuple[Person, Person]) -> None:
+    alice, bob = people
+    inviting = invite(alice)
+    bob.key, bob.own = alice.key, alice.own
+    bob.engine.context.own = alice.own
+    joining = join(bob, inviting.code)
+    world.pass_time(10)
+    assert isinstance(inviting.error, PairingError)
+    assert isinstance(joining.error, PairingError)
+
+
+def test_only_so_many_run_at_once(world: World, people: tuple[Person, Person]) -> None:
+    alice, _ = people
+    for _number in range(MOST_RUNS):
+        alice.step(alice.engine.pairings.invite)
+    with pytest.raises(PairingError):
+        alice.step(alice.engine.pairings.invite)
+
+
+def test_a_stranger_who_pairs_is_none_any_more(world: World, people: tuple[Person, Person]) -> None:
+    alice, bob = people
+    message = alice.send("bob", "who am I?")
+    world.settle()
+    assert bob.contact("alice").standing == "stranger"
+    _pair(world, bob, alice)
+    world.settle()
+    assert bob.contact("alice").standing == "contact"
+    assert alice.state(message) is MessageState.DELIVERED
+
+
+def test_whom_we_had_blocked_is_let_in_again(world: World, people: tuple[Person, Person]) -> None:
+    alice, bob = people
+    alice.send("bob", "hello")
+    world.settle()
+    alice.step(lambda: alice.engine.trust.block(alice.contact("bob")))
+    _pair(world, alice, bob)
+    assert alice.contact("bob").standing == "contact"
+    assert alice.contact("bob").verified_at is not None
+
+
+def test_a_changed_key_is_accepted_by_pairing_anew(world: World) -> None:
+    alice, bob = world.introduce()
+    alice.verify("bob", bob)
+    again = world.usurp(bob)
+    alice.events.clear()
+    _pair(world, alice, again)
+    contact = alice.contact("bob")
+    assert contact.identity == again.own.identity.raw
+    assert (contact.key_changed, contact.verified_by) == (False, "code")
+    assert not any(isinstance(event, KeyChanged) for event in alice.events)
+    message = alice.send("bob", "to the new one")
+    world.pass_time(30, 2)
+    assert alice.state(message) is MessageState.DELIVERED
+
+
+def test_a_new_device_is_accepted_by_pairing_anew(world: World) -> None:
+    alice, bob = world.introduce()
+    again = world.reinstall(bob)
+    _pair(world, alice, again)
+    assert alice.contact("bob").device == again.own.device.device.raw
+
+
+def test_an_older_device_than_was_seen_is_refused(world: World) -> None:
+    alice, bob = world.introduce()
+    old, key = bob.own, bob.key
+    again = world.reinstall(bob)
+    again.send("alice", "new")
+    world.settle()
+    alice.accept("bob")
+    again.key, again.own = key, old
+    again.engine.context.own = old
+    inviting = invite(alice)
+    joining = join(again, inviting.code)
+    world.pass_time(10)
+    assert isinstance(inviting.error, PairingError)
+    assert isinstance(joining.error, PairingError)
+
+
+def test_a_relay_without_room_is_named(
+    world: World, people: tuple[Person, Person], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alice, _ = people
+    run = alice.step(alice.engine.pairings.invite)
+    monkeypatch.setattr(
+        world.board._control._rendezvous,
+        "meet",
+        _refuse_all,  # as one that is full
+    )
+    world.run()
+    assert isinstance(run.error, PairingError)
+
+
+def _refuse_all(*_: object) -> list[bytes]:
+    from e2echat.relay.refusals import RefusedRequestError  # noqa: PLC0415 - the relay's own way to say it
+
+    raise RefusedRequestError(Refusal.LIMIT)
+
+
+def test_a_step_that_fails_ends_every_run(world: World, people: tuple[Person, Person]) -> None:
+    alice, bob = people
+    inviting = invite(alice)
+    alice.engine.abandon()
+    assert isinstance(inviting.error, PairingError)
+    world.pass_time(5)
+    assert _links(alice) == set()
+    joining = join(bob, inviting.code)
+    world.pass_time(5)
+    assert joining.peer is None
