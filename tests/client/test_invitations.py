@@ -6,6 +6,7 @@ import pytest
 
 from e2echat.client.events import MessageState, NewStranger, Paired
 from e2echat.client.invitations import LIFE, MOST
+from e2echat.crypto.pairing import invitation_proof
 from e2echat.errors import KeyChangedError
 from e2echat.wire.invitation import Invitation
 from tests.world import Person, World
@@ -75,6 +76,20 @@ def test_it_ends(world: World, people: tuple[Person, Person], milliseconds: int,
     world.now += milliseconds
     join(bob, link)
     assert alice.contact("bob").standing == standing
+
+
+def test_a_device_that_is_not_accepted_joins_nothing(world: World) -> None:
+    """Not even with a proof that would be right for the one that is."""
+    alice, bob = world.introduce()
+    link = make(alice)
+    own = bob.own.device
+    proof = invitation_proof(link.secret, own.identity, own.device, alice.own.identity)
+    again = world.reinstall(bob)
+    again.send("alice", "a new telephone")
+    again.step(lambda: again.engine.outbox.add_joined(again.contact("alice"), proof))
+    world.settle()
+    assert alice.contact("bob").key_changed
+    assert alice.records.invitations.count() == 1
 
 
 def test_another_secret_is_worth_nothing(world: World, people: tuple[Person, Person]) -> None:
