@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from e2echat.client.context import Context
 from e2echat.client.peers import Peers
-from e2echat.crypto.keys import ExchangeKey
+from e2echat.crypto.keys import Device, ExchangeKey, Identity
 from e2echat.crypto.prekeys import CLOCK_SKEW, Prekey, PrekeyBundle, PrekeyKind, PrekeySecret
 from e2echat.crypto.primitives import KEY_SIZE
 from e2echat.crypto.session import OwnDevice, Session

@@ -10,7 +10,7 @@ import pytest
 
 from e2echat.client import inquiries
 from e2echat.client.account import Account
-from e2echat.client.engine import Engine
+from e2echat.client.arrivals import Arrivals
 from e2echat.client.events import AllIn, KeyChanged, MessageArrived, MessageState
 from e2echat.client.link import Link
 from e2echat.errors import (
@@ -297,7 +297,7 @@ def test_closing_waits_for_a_connection_that_is_being_made(
     bob.close()
     message = alice.send("bob", "are you there?")
     alice.wait(message, MessageState.STORED, PATIENCE)
-    start, hurry = Link.start, Engine.hurry
+    start, hurry = Link.start, Arrivals.hurry
     links: list[Link] = []
 
     def start_the_first(link: Link) -> None:
@@ -305,8 +305,8 @@ def test_closing_waits_for_a_connection_that_is_being_made(
         if len(links) == 1:
             start(link)
 
-    def hurry_late(engine: Engine) -> None:
-        hurry(engine)
+    def hurry_late(arrivals: Arrivals) -> None:
+        hurry(arrivals)
         while len(links) > 1:
             start(links.pop())
 
@@ -314,7 +314,7 @@ def test_closing_waits_for_a_connection_that_is_being_made(
         patch.setattr(Link, "start", start_the_first)
         again = site.open("bob")
         assert again.catch_up(PATIENCE)
-        patch.setattr(Engine, "hurry", hurry_late)
+        patch.setattr(Arrivals, "hurry", hurry_late)
         again.close()
     assert alice.wait(message, DELIVERED, PATIENCE) is DELIVERED
 
