@@ -90,7 +90,9 @@ def _message(raw: bytes) -> None:
 
 
 def _payload(raw: bytes) -> None:
-    assert payloads.encode(payloads.decode(raw)) == raw
+    payload = payloads.decode(raw)
+    # What a later version says is kept as it came, not read as a whole.
+    assert isinstance(payload, payloads.Unknown) or payloads.encode(payload) == raw
 
 
 def _bodies(raw: bytes) -> None:
