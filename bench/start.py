@@ -52,6 +52,7 @@ class Delivered:
             self._run(name, "init", name, "--relay", address, "--no-passphrase")
         for name, peer in (("alice", "bob"), ("bob", "alice")):
             self._run(name, "send", "--peer", peer, "hello")
+            self._run(peer, "receive")
             self._run(peer, "accept", name)
         for name in ("alice", "bob"):
             self._start("--home", str(self._home / name), "daemon")

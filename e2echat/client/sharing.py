@@ -194,6 +194,9 @@ class Sharing:
                 self._missed = True
 
     def _when_gone(self, remote: Remote) -> None:
+        with self._changed:
+            # It may end before the one who attached to it has said so.
+            self._changed.wait_for(lambda: not self._settling)
         self._left(remote)
         if self._stays:
             self._settle_early()
