@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from tests.helpers.relay_sockets import SocketClient
 
-MANY = 60
+MANY = 500
 SHORT = Limits(handshake=0.2, frame=0.2, idle=30.0)
 
 
@@ -45,7 +45,8 @@ def test_others_are_served_beside_the_slow(
     relay = start_relay(tls=tls)
     slow = [connect_raw(relay) for _ in range(MANY)]
     for number, connection in enumerate(slow):
-        connection.sendall(b"\x16\x03\x01" if number % 2 else b"\0")
+        # Silent, in the middle of a handshake or frame, or talking without listening.
+        connection.sendall((b"", b"\x16\x03\x01", b"\0", frames.frame(frames.Tag.PING) * 512)[number % 4])
     context = relay_sockets.client_context() if tls else None
     bob = relay_world.Account("bob", relay.address.key)
     with (

@@ -2,8 +2,10 @@
 
 ``kills [1]``: a relay is killed at every k-th call of every kind, and held to its answers.
 ``damage [2000]``: a relay's database is damaged so many times.
+``crowds [10000 [2000]]``: a chat amid so many idle connections; and so many clients that come back at once.
 """
 
+import logging
 import sys
 import tempfile
 import time
@@ -12,6 +14,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from tests.crash.crowds import crowd, storm
 from tests.crash.damage import Victim
 from tests.crash.kills import LIVES, Prepared, kill_at_each
 
@@ -33,13 +36,20 @@ def kills(root: Path, every: int = 1) -> None:
 
 
 def damage(root: Path, times: int = 2_000) -> None:
+    logging.disable()
     victim = Victim(root)
     outcomes = Counter(victim.damaged(seed)[1] for seed in range(times))
     for outcome, count in outcomes.most_common():
         say(f"{count:5}  {outcome}")
 
 
-RUNS: dict[str, Callable[..., None]] = {"kills": kills, "damage": damage}
+def crowds(root: Path, connections: int = 10_000, clients: int = 2_000) -> None:
+    say(f"plain: {crowd(root / 'plain', connections, tls=False)}")
+    say(f"TLS: {crowd(root / 'tls', connections, tls=True)}")
+    say(f"{storm(root / 'storm', clients)}")
+
+
+RUNS: dict[str, Callable[..., None]] = {"kills": kills, "damage": damage, "crowds": crowds}
 
 if __name__ == "__main__":
     begun = time.monotonic()

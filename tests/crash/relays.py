@@ -12,7 +12,7 @@ from e2echat.wire.address import RelayAddress
 ROOT = Path(__file__).parent.parent.parent
 PATIENCE = 60
 FLAGS = (
-    *("--listen", "127.0.0.1:0", "--no-tls", "--registration", "token"),
+    *("--no-tls", "--registration", "token"),
     # Zeros in front of the work would only make the traces long.
     *("--limit", "log_bytes=65536"),
     # All prekeys are to be had at once.
@@ -32,10 +32,20 @@ class RelayProcess:
         *,
         program: Sequence[str] = ("e2echat",),
         prefix: Sequence[str] = (),
-        flags: Sequence[str] = (),
+        flags: Sequence[str] = FLAGS,
     ) -> None:
         self.data = data
-        command = [sys.executable, "-m", *program, "relay", *FLAGS, "--data", str(data), *flags]
+        command = [
+            sys.executable,
+            "-m",
+            *program,
+            "relay",
+            "--listen",
+            "127.0.0.1:0",
+            "--data",
+            str(data),
+            *flags,
+        ]
         self.process = subprocess.Popen(
             [*prefix, *command], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT
         )
