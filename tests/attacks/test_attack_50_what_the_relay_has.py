@@ -54,7 +54,8 @@ def secrets_of(account: Account) -> set[bytes]:
 def known_to_the_relay(account: Account) -> set[bytes]:
     """Delivery capabilities: whoever submits shows them. Of these the disk has hashes alone."""
     contacts = account._runtime.look(account._records.contacts.select)
-    return {account._own.capability} | {each.capability for each in contacts if each.capability}
+    own = account._runtime.look(lambda: account._records.own("capability"))
+    return {each for each in (own, *(contact.capability for contact in contacts)) if each}
 
 
 def spellings(octets: bytes) -> Iterator[bytes]:
