@@ -2,10 +2,14 @@
 
 ``kills [1]``: a relay is killed at every k-th call of every kind, and held to its answers.
 ``damage [2000]``: a relay's database is damaged so many times.
+``clients [1]``: a client is killed at every k-th call of every thread, on either side of a conversation.
+``restless [100 [0]]``: so many evenings of 200 lines and nine kills, from that seed on.
 ``crowds [10000 [2000]]``: a chat amid so many idle connections; and so many clients that come back at once.
 """
 
+import itertools
 import logging
+import shutil
 import sys
 import tempfile
 import time
@@ -14,9 +18,11 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from tests.crash.clients import CALLS, THREADS, WHO, Site
 from tests.crash.crowds import crowd, storm
 from tests.crash.damage import Victim
 from tests.crash.kills import LIVES, Prepared, kill_at_each
+from tests.crash.restless import Restless
 
 
 def say(text: str) -> None:
@@ -49,7 +55,31 @@ def crowds(root: Path, connections: int = 10_000, clients: int = 2_000) -> None:
     say(f"{storm(root / 'storm', clients)}")
 
 
-RUNS: dict[str, Callable[..., None]] = {"kills": kills, "damage": damage, "crowds": crowds}
+def clients(root: Path, step: int = 1) -> None:
+    with Site(root).running() as site:
+        for who in WHO:
+            for thread, call in itertools.product(range(THREADS), CALLS):
+                kills = site.kill_at_each(who, call, thread, step=step)
+                say(f"{who}: {kills:4} kills of thread {thread} at {call}, nothing lost")
+        say(f"{site.require_fresh_keys()} envelopes, no key used twice")
+
+
+def restless(root: Path, seeds: int = 100, first: int = 0) -> None:
+    for seed in range(first, first + seeds):
+        place = root / str(seed)
+        place.mkdir()
+        envelopes = Restless(place, seed).live()
+        shutil.rmtree(place)
+        say(f"seed {seed}: 200 lines once and in order, {envelopes} envelopes")
+
+
+RUNS: dict[str, Callable[..., None]] = {
+    "kills": kills,
+    "damage": damage,
+    "crowds": crowds,
+    "clients": clients,
+    "restless": restless,
+}
 
 if __name__ == "__main__":
     begun = time.monotonic()

@@ -33,6 +33,7 @@ class RelayProcess:
         program: Sequence[str] = ("e2echat",),
         prefix: Sequence[str] = (),
         flags: Sequence[str] = FLAGS,
+        listen: str = "127.0.0.1:0",
     ) -> None:
         self.data = data
         command = [
@@ -41,7 +42,7 @@ class RelayProcess:
             *program,
             "relay",
             "--listen",
-            "127.0.0.1:0",
+            listen,
             "--data",
             str(data),
             *flags,
@@ -68,9 +69,15 @@ class RelayProcess:
 
 
 @contextmanager
-def running(data: Path, **options: Sequence[str]) -> Iterator[RelayProcess]:
-    """One that has ended behind the block. ``options`` as ``RelayProcess`` has them."""
-    relay = RelayProcess(data, **options)
+def running(
+    data: Path,
+    *,
+    program: Sequence[str] = ("e2echat",),
+    prefix: Sequence[str] = (),
+    flags: Sequence[str] = FLAGS,
+) -> Iterator[RelayProcess]:
+    """One that has ended behind the block; see ``RelayProcess``."""
+    relay = RelayProcess(data, program=program, prefix=prefix, flags=flags)
     try:
         yield relay
     finally:
