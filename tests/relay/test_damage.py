@@ -205,6 +205,14 @@ def test_what_was_never_written_is_not_taken(mailboxes: Damaged, values: tuple[o
         [mailboxes.read(each.number) for each in mailboxes.index()]
 
 
+def test_segments_that_lead_back_to_each_other_end(
+    mailboxes: Damaged, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Database, "rows", lambda *_: [(number, b"", 1, b"", 0, 0) for number in (1, 2, 1)])
+    with pytest.raises(DamagedStorageError):
+        list(mailboxes.index())
+
+
 def test_a_failing_disk_is_not_taken_for_damage(mailboxes: Damaged) -> None:
     mailboxes._database.close()
     with pytest.raises(StorageError) as caught:

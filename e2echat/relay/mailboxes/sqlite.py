@@ -31,7 +31,12 @@ class SqliteMailboxes:
         last = 0
         while rows := self._database.rows(query, (last, _ROWS), (int, bytes, int, bytes, int, int)):
             for number, mailbox, created, ids, size, done in rows:
-                if len(ids) % ENVELOPE_ID_SIZE or not 0 <= done * ENVELOPE_ID_SIZE <= len(ids):
+                # Numbers that do not ascend are those of a tree whose pages lead back to each other: it has no end.
+                if (
+                    number <= last
+                    or len(ids) % ENVELOPE_ID_SIZE
+                    or not 0 <= done * ENVELOPE_ID_SIZE <= len(ids)
+                ):
                     raise DamagedStorageError("the relay's database is damaged: a segment makes no sense")
                 yield SegmentRow(number, mailbox, created, ids, size, done)
                 last = number
