@@ -23,7 +23,9 @@ from tests.crash.tracing import attached, strace
 CALLS = ("pwrite64", "fdatasync", "fsync", "ftruncate", "unlink", "rename", "sendto")
 WHO = ("caller", "called")
 CONFIRMED = (MessageState.DELIVERED, MessageState.READ)
-THREADS = 5
+THREADS = 7
+"""Of ``talk``: the main one, those of the profile's owner, of two links, of the clock, and the one that prints."""
+MAILBOX_LINK, SENDING_LINK, PRINTING = 3, 4, 6
 SLICE = 0.05
 """Seconds between two looks whether a process has died."""
 
@@ -72,7 +74,7 @@ class Site:
         return Account.open(self.home(name), lambda: "")
 
     def wait_until_ready(self, name: str, talker: Talker) -> None:
-        """Until he is connected and all his threads are there: those of two links, of the clock, and of what prints."""
+        """Until he is connected and all his threads are there."""
         while talker.process.poll() is None:
             users = operating.users(self.root / "relay")
             if len(talker.threads) >= THREADS and any(

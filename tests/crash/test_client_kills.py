@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.crash.clients import WHO, Kill, Site
+from tests.crash.clients import MAILBOX_LINK, PRINTING, SENDING_LINK, WHO, Kill, Site
 
 
 @pytest.fixture
@@ -23,13 +23,14 @@ def site(tmp_path: Path) -> Iterator[Site]:
     ("call", "thread", "first", "step"),
     [
         ("pwrite64", 0, 5, 47),
-        ("pwrite64", 1, 3, 29),
-        ("pwrite64", 2, 8, 31),
+        ("pwrite64", MAILBOX_LINK, 3, 29),
+        ("pwrite64", SENDING_LINK, 8, 31),
+        ("pwrite64", PRINTING, 2, 7),
         ("fsync", 0, 2, 5),
-        ("fsync", 1, 1, 2),
-        ("fsync", 2, 1, 3),
-        ("sendto", 1, 1, 3),
-        ("sendto", 2, 1, 3),
+        ("fsync", MAILBOX_LINK, 1, 2),
+        ("fsync", SENDING_LINK, 1, 3),
+        ("sendto", MAILBOX_LINK, 1, 3),
+        ("sendto", SENDING_LINK, 1, 3),
     ],
 )
 def test_nothing_is_lost_wherever_it_is_killed(
@@ -40,5 +41,5 @@ def test_nothing_is_lost_wherever_it_is_killed(
 
 
 def test_nothing_is_lost_by_a_kill_in_the_middle(site: Site) -> None:
-    assert site.kill(Kill("caller", "fsync", 2, 2))
+    assert site.kill(Kill("caller", "fsync", 2, SENDING_LINK))
     assert site.require_fresh_keys() >= 6
