@@ -71,7 +71,7 @@ REFUSALS = {
 """By the reason that a relay names."""
 
 ADVICE: dict[type[E2EChatError], str] = {
-    NoSuchPeerError: "Check the name. Somebody on another relay is NAME@ADDRESS, with that relay's address.",
+    NoSuchPeerError: "Check the name, or try again once they have joined. Somebody on another relay is NAME@ADDRESS, with that relay's address.",
     PeerBlockedError: "To undo that: e2echat accept PEER",
     WrongRelayError: "Ask whoever runs the relay for its address again, and trust no other way to it.",
     RelayUnreachableError: "Check that the relay runs, and that this machine reaches it.",
