@@ -38,7 +38,7 @@ COMMANDS = {
 HEADINGS = {
     "init": "Start here",
     "send": "Say and hear",
-    "contacts": "People and their keys",
+    "invite": "People and their keys",
     "status": "Your account and this program",
     "relay": "Run a relay",
 }
@@ -48,7 +48,7 @@ EXAMPLES = """\b
 Examples:
   e2echat talk                       the first time, it asks for what it needs
   e2echat talk --peer bob            /help there says what else there is
-  e2echat fingerprint bob            the number that you and bob compare
+  e2echat invite                     a code to say by phone: both are verified then
   df -h | e2echat send --peer bob -  from a script: the exit code says how it went
 
 \b
