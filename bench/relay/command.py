@@ -21,7 +21,7 @@ from bench.relay.ours import Relay, RoomyRelay, RoomyTlsRelay, TlsRelay
 from bench.relay.packages import available
 from bench.relay.pages import page
 from bench.relay.peers import KEEPERS, PEERS, Peer
-from bench.relay.results import Results
+from bench.relay.results import Part, Results
 from bench.relay.systems import Forwarder, System
 
 KEPT = "relay.json"
@@ -59,10 +59,9 @@ class Bench:
         wanted = self._wanted(servers)
         return available([each for each in servers if each in wanted])
 
-    def loads(self, loads: Sequence[Load]) -> Results:
-        """``loads`` are all of one kind; each server is started once."""
-        results = Results()
-        online = loads[0].online
+    def load(self, load: Load) -> Part:
+        """All servers that can, under one load."""
+        online = load.online
         servers = [
             *self._peers(() if online else KEEPERS),
             *self._wanted(_ROUTERS if online else _KEEPERS),
@@ -70,38 +69,46 @@ class Bench:
         ]
         with contextlib.ExitStack() as stack:
             systems = [stack.enter_context(server()) for server in servers]
-            for load in loads:
-                # Who knows no cumulative acknowledgements has none to gather.
-                some = [each for each in systems if load is not GATHERED or each.protocol == "e2echat"]
-                some = [each for each in some if load is CHATTY or not each.chats_only]
-                beside = (Appending,) if load is DURABLE_ONE else ()
-                lines = measure(some, load, self.payloads, self.scale.pace, beside=beside)
-                for payload in self.payloads:
-                    report.lines([line for line in lines if line.payload == payload])
-                results = results.updated(Results(tuple(lines)))
-        return results
+            lines = measure(
+                [each for each in systems if _takes(each, load)],
+                load,
+                self.payloads,
+                self.scale.pace,
+                beside=(Appending,) if load is DURABLE_ONE else (),
+            )
+        for payload in self.payloads if lines else ():
+            report.lines([line for line in lines if line.payload == payload])
+        return Part(tuple(lines))
 
-    def million(self) -> Results:
+    def million(self) -> Part:
         """As many stored as the scale says."""
         print()
         numbers = stored.measure(self.scale.stored, self.scale.pace)
         for number in numbers:
             report.number(number)
-        return Results(numbers=tuple(numbers))
+        return Part(numbers=tuple(numbers))
 
-    def idle(self) -> Results:
+    def idle(self) -> Part:
         """As many connections as the scale says, and some to others."""
         print()
-        results = Results(numbers=tuple(idle.peers(self._peers(PEERS))))
+        numbers, lines = idle.peers(self._peers(PEERS)), []
         count = idle.possible(self.scale.connections)
         for relay in idle.RELAYS:
-            numbers, lines = idle.crowd(relay, count, self.scale.pace)
-            results = results.updated(Results(tuple(lines), tuple(numbers)))
-        for number in results.numbers:
-            report.number(number)
-        for alone, crowded in zip(results.lines[::2], results.lines[1::2], strict=True):
+            number, chats = idle.crowd(relay, count, self.scale.pace)
+            numbers.append(number)
+            lines += chats
+        for each in numbers:
+            report.number(each)
+        for alone, crowded in zip(lines[::2], lines[1::2], strict=True):
             report.latencies(alone, crowded)
-        return results
+        return Part(tuple(lines), tuple(numbers))
+
+
+def _takes(system: System, load: Load) -> bool:
+    """Whether it is of interest under a load: who knows no cumulative acknowledgements has none to gather."""
+    if load is GATHERED:
+        return system.protocol == Relay.protocol
+    return load is CHATTY or not system.chats_only
 
 
 def _kept() -> Results:
@@ -125,11 +132,11 @@ def _keep(results: Results, folder: Path) -> None:
     print(f"kept in {folder}")
 
 
-def parts() -> dict[str, Callable[[Bench], Results]]:
+def parts() -> dict[str, Callable[[Bench], Part]]:
     """What can be measured, by name."""
 
-    def under(load: Load) -> Callable[[Bench], Results]:
-        return lambda bench: bench.loads([load])
+    def under(load: Load) -> Callable[[Bench], Part]:
+        return lambda bench: bench.load(load)
 
     loads = {load.name: under(load) for load in (*ROUTING, *DURABLE, DURABLE_ONE)}
     return {**loads, "million": Bench.million, "idle": Bench.idle}
@@ -157,7 +164,7 @@ def main(words: Sequence[str] | None = None) -> None:
     bench = Bench(replace(scale, pace=pace), chosen.payload or PAYLOADS, chosen.only)
     machine = f"{os.cpu_count()} cores, {platform.machine()}, Linux {platform.release()}, Python {platform.python_version()}"
     when = f"{time.strftime('%Y-%m-%d %H:%M')}, {pace.rounds} rounds of {pace.window} s"
-    results = _kept()
+    results = replace(_kept(), machine=machine)
     failed = False
     for name in chosen.parts or known:
         begun = time.monotonic()
@@ -169,8 +176,8 @@ def main(words: Sequence[str] | None = None) -> None:
             continue
         print(f"{name}: {time.monotonic() - begun:.0f} s", flush=True)
         others = median([line.others for line in found.lines] or [0.0])
-        about = {"machine": machine, name: f"{when}; others kept {others:.1f} cores busy"}
-        results = results.updated(replace(found, about=about))
+        about = f"{when}; others kept {others:.1f} cores busy"
+        results = results.updated(name, replace(found, about=about))
         results.save(BUILD / KEPT)
     report.verdicts(results)
     for folder in (BUILD, *([RESULTS] if chosen.keep else [])):

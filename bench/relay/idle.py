@@ -20,7 +20,7 @@ _AT_ONCE = 500
 """Connections that sign in together, well within the time for which a hello is good."""
 _SPARE = 200
 """File descriptors."""
-_PEERS = 2_000
+_PEERS = 1_000
 """Connections to servers that we only compare with."""
 
 
@@ -59,7 +59,7 @@ def peers(servers: Sequence[type[Peer]]) -> list[Number]:
     return numbers
 
 
-def crowd(server: type[Relay], count: int, pace: Pace) -> tuple[list[Number], list[Line]]:
+def crowd(server: type[Relay], count: int, pace: Pace) -> tuple[Number, list[Line]]:
     """Memory of ``count`` connections, and a chat at their relay beside one at a relay without them."""
     with contextlib.ExitStack() as stack:
         alone, crowded = stack.enter_context(server()), stack.enter_context(server())
@@ -68,7 +68,7 @@ def crowd(server: type[Relay], count: int, pace: Pace) -> tuple[list[Number], li
         for each in range(generator.connections):
             generator.tell(each, frames.frame(frames.Tag.PING))
         lines = measure([alone, crowded], CHAT, [256], pace)
-    return [number], [lines[0], replace(lines[1], load=CROWD.format(count))]
+    return number, [lines[0], replace(lines[1], load=CROWD.format(count))]
 
 
 RELAYS: tuple[type[Relay], ...] = (Relay, TlsRelay)

@@ -68,6 +68,6 @@ def page(results: Results) -> str:
         "",
         *_table(["", "", "p50 µs", "p99 µs", "worst µs"], latencies),
     ]
-    taken = [[part, when] for part, when in results.about.items()]
-    text += ["## Taken", "", *_table(["", ""], taken)]
+    taken = [[name, part.about] for name, part in results.parts.items()]
+    text += ["## Taken", "", results.machine, "", *_table(["", ""], taken)]
     return "\n".join(text).rstrip() + "\n"

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from statistics import median
 from typing import Any, Self
@@ -130,12 +130,29 @@ class Number:
 
 
 @dataclass(frozen=True, slots=True)
-class Results:
-    """Everything that a run of the bench has found, and on what; parts that were left out are not in it."""
+class Part:
+    """What was measured together, and may be held against one another."""
 
     lines: tuple[Line, ...] = ()
     numbers: tuple[Number, ...] = ()
-    about: Mapping[str, str] = field(default_factory=dict)
+    about: str = ""
+    """When, and how."""
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """Everything that the bench has found, by part; parts that were left out are not in it."""
+
+    parts: Mapping[str, Part] = field(default_factory=dict)
+    machine: str = ""
+
+    @property
+    def lines(self) -> tuple[Line, ...]:
+        return tuple(line for part in self.parts.values() for line in part.lines)
+
+    @property
+    def numbers(self) -> tuple[Number, ...]:
+        return tuple(number for part in self.parts.values() for number in part.numbers)
 
     def line(self, server: str, load: str, payload: int) -> Line | None:
         """The one line, if it was measured."""
@@ -145,11 +162,9 @@ class Results:
     def number(self, name: str) -> Number | None:
         return next((each for each in self.numbers if each.name == name), None)
 
-    def updated(self, other: Self) -> Self:
-        """These, with what ``other`` has measured again in its place."""
-        lines = {(each.server, each.load, each.payload): each for each in (*self.lines, *other.lines)}
-        numbers = {each.name: each for each in (*self.numbers, *other.numbers)}
-        return type(self)(tuple(lines.values()), tuple(numbers.values()), {**self.about, **other.about})
+    def updated(self, name: str, part: Part) -> Self:
+        """These, with a part measured again as a whole: nothing is held against a figure of another day."""
+        return replace(self, parts={**self.parts, name: part})
 
     def save(self, path: Path) -> None:
         """Keep them as JSON."""
@@ -160,6 +175,13 @@ class Results:
     def load(cls, path: Path) -> Self:
         """What ``save`` kept."""
         kept: dict[str, Any] = json.loads(path.read_text())
-        lines = (Line(**each | {"runs": tuple(Run(**run) for run in each["runs"])}) for each in kept["lines"])
-        numbers = (Number(**each | {"values": tuple(each["values"])}) for each in kept["numbers"])
-        return cls(tuple(lines), tuple(numbers), kept["about"])
+        return cls({name: _part(**part) for name, part in kept["parts"].items()}, kept["machine"])
+
+
+def _part(lines: list[dict[str, Any]], numbers: list[dict[str, Any]], about: str) -> Part:
+    """Out of JSON."""
+    return Part(
+        tuple(Line(**each | {"runs": tuple(Run(**run) for run in each["runs"])}) for each in lines),
+        tuple(Number(**each | {"values": tuple(each["values"])}) for each in numbers),
+        about,
+    )

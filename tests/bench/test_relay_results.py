@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.relay.results import Line, Number, Results, Run
+from bench.relay.results import Line, Number, Part, Results, Run
 
 ONE = Run(
     seconds=2.0,
@@ -52,16 +52,14 @@ def test_says_how_busy_others_were() -> None:
 
 
 def test_results_are_kept(tmp_path: Path) -> None:
-    found = Results((line(100, 200), line(300)), (Number("start", "s", (0.5, 0.7)),), {"chatty": "today"})
+    part = Part((line(100, 200), line(300)), (Number("start", "s", (0.5, 0.7)),), "today")
+    found = Results({"chatty": part, "idle": Part()}, "a machine")
     found.save(tmp_path / "kept" / "relay.json")
     assert Results.load(tmp_path / "kept" / "relay.json") == found
 
 
-def test_what_is_measured_again_takes_the_old_ones_place() -> None:
-    old = Results(
-        (line(100),), (Number("start", "s", (9.0,)), Number("memory", "B", (1.0,))), {"chatty": "then"}
-    )
-    new = old.updated(Results((line(300),), (Number("start", "s", (0.5,)),), {"chatty": "now"}))
-    assert new.lines == (line(300),)
-    assert [number.median for number in new.numbers] == [0.5, 1.0]
-    assert new.about == {"chatty": "now"}
+def test_a_part_that_is_measured_again_takes_the_old_ones_place_as_a_whole() -> None:
+    old = Results({"idle": Part((line(100),), (Number("memory", "B", (1.0,)),)), "chatty": Part((line(7),))})
+    new = old.updated("idle", Part(numbers=(Number("start", "s", (0.5,)),)))
+    assert new.lines == (line(7),)
+    assert [number.name for number in new.numbers] == ["start"]
