@@ -1,10 +1,12 @@
 """Draws what was measured: a panel for each load, the servers by their rates, the work that each does for a message."""
 
+from math import floor, log10
 from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
 
 from bench.relay.loads import BULK, CHATTY, DURABLE, PAYLOADS, SCATTER
 from bench.relay.results import Line, Results
@@ -39,6 +41,9 @@ def _panel(rates: Any, costs: Any, results: Results, load: str) -> None:  # noqa
     for axes, title in ((rates, f"{load}: messages a second"), (costs, "server CPU a message, µs")):
         axes.set_title(title, fontsize=9, loc="left")
         axes.set_xscale("log")
+        least = min(bar.get_width() for bar in axes.patches)
+        axes.set_xlim(left=10 ** floor(log10(least)) / 2)
+        axes.xaxis.set_minor_formatter(NullFormatter())
         axes.tick_params(labelsize=7)
         axes.spines[["top", "right"]].set_visible(False)
     rates.set_yticks(range(len(names)), names, fontsize=7)
