@@ -2,7 +2,7 @@
 
 import sys
 
-from bench import micro, peers, sessions, start
+from bench import history, micro, peers, sessions, start
 from bench.measure import Figure, Taken, run
 from bench.relay import command
 
@@ -39,6 +39,7 @@ def _sessions() -> None:
         first = f"{own.over(taken[figure.beside[0]]):.1f} x" if ratios else ""
         beside = f"  ({'; '.join(ratios)})" if ratios else ""
         print(f"{first:>8}  {own.median * 1e6:>7.1f} µs  {own.spread:>6.0%}  {figure.name}{beside}")
+    history.report()
 
 
 def main() -> None:

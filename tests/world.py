@@ -193,11 +193,11 @@ class Person:
         """The texts that came from ``name``, in the order of the history."""
         if not self.knows(name):
             return []
-        rows = self.records.history(self.contact(name).id, None, None)
+        rows = self.records.history.page(self.contact(name).id)
         return [row.text for row in rows if not row.outgoing]
 
     def rows(self, name: str) -> list[MessageRow]:
-        return self.records.history(self.contact(name).id, None, None)
+        return self.records.history.page(self.contact(name).id)
 
     def state(self, message_id: bytes) -> MessageState:
         row = self.records.outgoing_message(message_id)

@@ -227,15 +227,6 @@ class Account(Changes, Pairing):
         """The message of that ``number`` was shown, and its line flushed."""
         self._calls.mark_shown(number=number)
 
-    @served
-    def history(self, peer: str, *, search: str | None = None, limit: int | None = None) -> list[Message]:
-        """The conversation with ``peer``, oldest first: the last ``limit`` messages that contain ``search``.
-
-        Raises:
-            NoSuchPeerError: there is no such contact.
-        """
-        return self._calls.history(peer=peer, search=search, limit=limit)
-
     # --- people ----------------------------------------------------------------------------------------------------
 
     @served

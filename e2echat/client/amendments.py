@@ -64,7 +64,7 @@ class Amendments:
             row = replace(target, text=payload.text, edited_at=payload.sent_at)
         else:
             return
-        self.context.records.messages.save(row)
+        self.context.records.content.change(target, row)
         self.context.scrub = True
         message = self.context.message(row, contact)
         self.context.tell(MessageDeleted(message) if row.deleted else MessageEdited(message))

@@ -268,7 +268,7 @@ class Arrivals:
             reply=text.reply if text else None,
             timer=text.timer if text else 0,
         )
-        row = replace(row, id=records.messages.save(row))
+        row = records.content.add(row)
         self.context.tell(MessageArrived(self.context.message(row, contact)))
         self.amendments.catch_up(contact, row)
 

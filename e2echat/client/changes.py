@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
 
-from e2echat.client.events import Provenance, Settings
+from e2echat.client.events import Found, Message, Provenance, Settings
 from e2echat.client.methods import served
 from e2echat.client.sharing import Sharing
 
@@ -27,6 +27,56 @@ class Changes:
 
     def __init__(self, sharing: Sharing) -> None:
         self._calls = cast("LocalAccount", Caller(sharing))
+
+    @served
+    def history(
+        self,
+        peer: str,
+        *,
+        search: str | None = None,
+        limit: int | None = None,
+        before: str | None = None,
+        after: str | None = None,
+    ) -> list[Message]:
+        """The conversation with ``peer``, oldest first: its last ``limit`` messages, or a page of it.
+
+        Args:
+            peer: with whom.
+            search: words, each of which a message has in it, whatever their case and accents.
+            limit: how many; all unless said.
+            before: the id of a message, and its page ends before it.
+            after: the same, and the page begins after it: without ``search``, its first ``limit`` messages.
+
+        Raises:
+            NoSuchPeerError: there is no such contact.
+            LocalError: an id is none of the conversation's messages.
+        """
+        return self._calls.history(peer=peer, search=search, limit=limit, before=before, after=after)
+
+    @served
+    def search(
+        self, words: str, *, peer: str | None = None, limit: int = 20, context: int = 0
+    ) -> list[Found]:
+        """Messages of all conversations, or of one, that have every word in them: the best of the latest thousand first.
+
+        ``context``: how many of the messages before and after each come with it.
+
+        Raises:
+            NoSuchPeerError: there is no such contact.
+        """
+        return self._calls.search(words=words, peer=peer, limit=limit, context=context)
+
+    @served
+    def keep(self, peer: str, days: int | None, messages: int | None) -> None:
+        """How long messages with ``peer`` are kept, instead of what the settings say: at most so many days, so many messages.
+
+        0: for ever. None: as the settings say.
+
+        Raises:
+            NoSuchPeerError: there is no such contact.
+            LocalError: less than nothing.
+        """
+        self._calls.keep(peer=peer, days=days, messages=messages)
 
     @served
     def edit(self, message_id: str, text: str) -> str:
@@ -89,5 +139,9 @@ class Changes:
 
     @served
     def change_settings(self, settings: Settings) -> None:
-        """Decide otherwise."""
+        """Decide otherwise.
+
+        Raises:
+            LocalError: a number of days or messages below 0, or beyond all reason.
+        """
         self._calls.change_settings(settings=settings)

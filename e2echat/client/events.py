@@ -75,12 +75,20 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True)
+class Found:
+    """A message that answers a search, and what was said around it, oldest first."""
+
+    message: Message
+    before: list[Message]
+    after: list[Message]
+
+
+@dataclass(frozen=True, slots=True)
 class Provenance:
     """How a message came or went, as far as this device knows it.
 
     ``verified``: the key was, when the message came; ``verified_at`` and ``verified_by`` are of the key in force now.
-    ``session``: its id; ``turn``: the ratchet's chain, counted from 0; ``kem_epoch``: post-quantum steps completed by
-    then; ``size``: the envelope's bytes. They are None for what was not sealed yet.
+    ``turn``: the ratchet's chain, from 0; ``kem_epoch``: post-quantum steps by then; ``size``: in bytes; None: not sealed yet.
     """
 
     message: Message
@@ -98,7 +106,7 @@ class Provenance:
 class Contact:
     """Somebody known to this profile. ``name`` is as one types it; ``key_changed`` holds outgoing messages.
 
-    ``timer``: seconds that new messages last once they were read, 0 for ever.
+    ``timer``: seconds that new messages last once read, 0 for ever. ``keep_…``: as in ``Settings``, None where those hold.
     """
 
     name: str
@@ -112,6 +120,8 @@ class Contact:
     timer: int = 0
     verified_by: str | None = None
     """``number``, ``code`` or ``link``; of who is not verified, ``link`` says that he joined by ours."""
+    keep_days: int | None = None
+    keep_messages: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,13 +167,15 @@ class Moved:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What a person has decided for all conversations.
+    """What a person has decided for all conversations: what to tell of oneself, and what to keep.
 
-    ``read_receipts``: tell others when their messages were shown. ``typing``: tell them when we write.
+    ``keep_days`` and ``keep_messages``: what is older, or further back, is deleted; 0: nothing is.
     """
 
     read_receipts: bool = True
     typing: bool = False
+    keep_days: int = 0
+    keep_messages: int = 0
 
 
 @dataclass(frozen=True, slots=True)

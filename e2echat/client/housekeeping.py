@@ -24,8 +24,7 @@ class Housekeeping:
     @property
     def due(self) -> int:
         """When it runs next, unix milliseconds."""
-        expiry = self.expiry.due
-        return self._daily if expiry is None else min(self._daily, expiry)
+        return min(self._daily, self.expiry.due)
 
     def run_if_due(self) -> None:
         """Delete what nobody can need any more."""
@@ -34,7 +33,8 @@ class Housekeeping:
         if self._daily - DAY <= now < self._daily:
             return
         self._daily = now + DAY
-        records.forget_expired(now)
+        records.taken.forget_expired(now)
+        records.invitations.delete("WHERE expires_at < ?", now)
         records.content.forget_done(now - DAY)
         records.content.early.delete("WHERE kept_at < ?", now - EARLY_KEPT)
         newest: set[tuple[int, bytes]] = set()

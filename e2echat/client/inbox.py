@@ -45,7 +45,7 @@ class Inbox:
         """Take one envelope in. What nobody of ours can have sent changes nothing."""
         records = self.context.records
         digest = envelope_hash(envelope)
-        known = records.seen_from(digest)
+        known = records.taken.seen_from(digest)
         if known is not None:
             self.arrivals.owe_receipt(records.contact(known))
             return
@@ -53,7 +53,7 @@ class Inbox:
             contact, session, opened = self._open(envelope)
         except (RemoteError, InvalidAddressError):
             return
-        records.add_seen(digest, contact.id, self.context.now + REMEMBER)
+        records.taken.add_seen(digest, contact.id, self.context.now + REMEMBER)
         self.arrivals.take(contact, session, opened)
 
     def told(self, contact: ContactRow) -> None:
@@ -71,7 +71,7 @@ class Inbox:
     def _open(self, envelope: bytes) -> tuple[ContactRow, Session, Opened]:
         records = self.context.records
         init = init_hash(envelope)
-        known = init is not None and records.knows_init(init)
+        known = init is not None and records.taken.knows_init(init)
         for row in records.session_candidates(init) if known or init is None else []:
             try:
                 session, opened = self.sessions.read(row).decrypt(envelope, self.context.now // 1000)
@@ -134,7 +134,7 @@ class Inbox:
             contact = replace(contact, generation=max(contact.generation, session.generation))
         else:
             contact = records.contact(contact.id)
-        records.add_init(accepted.init, context.now + REMEMBER)
+        records.taken.add_init(accepted.init, context.now + REMEMBER)
         if accepted.one_time_id is not None:
             records.prekeys.delete("WHERE id = ?", accepted.one_time_id)
         self.sessions.add(contact, session, accepted.init, former)

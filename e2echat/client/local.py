@@ -220,13 +220,6 @@ class LocalAccount(MessageMethods, PairingMethods):
         """See ``Account.mark_shown``."""
         self._runtime.step(lambda: self._engine.arrivals.mark_shown(number))
 
-    def history(self, peer: str, *, search: str | None = None, limit: int | None = None) -> list[Message]:
-        """See ``Account.history``."""
-        contact = self._book.require(peer)
-        return self._runtime.look(
-            lambda: self._views.messages(self._records.history(contact.id, search, limit))
-        )
-
     # --- people ----------------------------------------------------------------------------------------------------
 
     def contacts(self) -> list[Contact]:

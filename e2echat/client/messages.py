@@ -1,11 +1,12 @@
 """What can be done to messages beyond sending them, in the process that owns the profile: a part of ``LocalAccount``."""
 
 import re
+from dataclasses import replace
 
 from e2echat.client import preferences
 from e2echat.client.address_book import AddressBook
 from e2echat.client.engine import Engine
-from e2echat.client.events import Provenance, Settings
+from e2echat.client.events import Found, Message, Provenance, Settings
 from e2echat.client.runtime import Runtime
 from e2echat.client.texts import require_text
 from e2echat.client.views import Views
@@ -23,6 +24,60 @@ class MessageMethods:
         self._records = records
         self._book = book
         self._views = Views(engine.context)
+
+    def history(
+        self,
+        peer: str,
+        *,
+        search: str | None = None,
+        limit: int | None = None,
+        before: str | None = None,
+        after: str | None = None,
+    ) -> list[Message]:
+        """See ``Changes.history``."""
+        contact = self._book.require(peer)
+
+        def look() -> list[Message]:
+            history = self._records.history
+            first, last = (self._place(contact.id, message_id) for message_id in (after, before))
+            if search is None:
+                rows = history.page(contact.id, before=last, after=first, limit=limit)
+            else:
+                rows = history.search(search, contact.id, before=last, after=first, limit=limit)
+            return self._views.messages(rows)
+
+        return self._runtime.look(look)
+
+    def search(
+        self, words: str, *, peer: str | None = None, limit: int = 20, context: int = 0
+    ) -> list[Found]:
+        """See ``Changes.search``."""
+        contact = None if peer is None else self._book.require(peer).id
+
+        def look() -> list[Found]:
+            history, found = self._records.history, []
+            for row in history.ranked(words, contact, limit):
+                around = [
+                    history.page(row.contact, limit=context, **{side: row.id}) for side in ("before", "after")
+                ]
+                (message,), before, after = (self._views.messages(rows) for rows in ([row], *around))
+                found.append(Found(message, before, after))
+            return found
+
+        return self._runtime.look(look)
+
+    def keep(self, peer: str, days: int | None, messages: int | None) -> None:
+        """See ``Changes.keep``."""
+        contact = self._book.require(peer)
+        require_kept(days, messages)
+
+        def change() -> None:
+            content = self._records.content
+            known = content.conversation(contact.id)
+            content.conversations.save(replace(known, keep_days=days, keep_messages=messages))
+            self._engine.housekeeping.expiry.hurry()
+
+        self._runtime.step(change)
 
     def edit(self, message_id: str, text: str) -> str:
         """See ``Changes.edit``."""
@@ -66,7 +121,13 @@ class MessageMethods:
 
     def change_settings(self, settings: Settings) -> None:
         """See ``Changes.change_settings``."""
-        self._runtime.step(lambda: preferences.save(self._records, settings))
+        require_kept(settings.keep_days, settings.keep_messages)
+
+        def change() -> None:
+            preferences.save(self._records, settings)
+            self._engine.housekeeping.expiry.hurry()
+
+        self._runtime.step(change)
 
     def _message(self, message_id: str, *, ours: bool) -> MessageRow:
         """The message of that id: of ours, or of either side, then the peer's first. Inside a step."""
@@ -78,6 +139,15 @@ class MessageMethods:
             )
         return rows[0]
 
+    def _place(self, contact: int, message_id: str | None) -> int | None:
+        """Where a message stands in a conversation."""
+        if message_id is None:
+            return None
+        for row in self._records.messages_with_id(parsed_id(message_id)):
+            if row.contact == contact:
+                return row.id
+        raise LocalError("there is no message with that id in this conversation")
+
 
 def parsed_id(message_id: str) -> bytes:
     """The bytes of a message id.
@@ -88,3 +158,16 @@ def parsed_id(message_id: str) -> bytes:
     if not re.fullmatch("[0-9a-f]{32}", message_id):
         raise LocalError("a message id has 32 hexadecimal digits")
     return bytes.fromhex(message_id)
+
+
+MOST_KEPT = 1_000_000_000
+
+
+def require_kept(*numbers: int | None) -> None:
+    """Refuse numbers of days or messages that nobody can mean.
+
+    Raises:
+        LocalError: one is below 0 or above a billion.
+    """
+    if any(number is not None and not 0 <= number <= MOST_KEPT for number in numbers):
+        raise LocalError("how long messages are kept is a number of days or of messages, or 0 for ever")

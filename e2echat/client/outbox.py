@@ -130,7 +130,7 @@ class Outbox:
         records.numberings.save(
             replace(numbering, sequence=payload.seq, previous_hash=payload_hash(plaintext))
         )
-        return replace(row, id=records.messages.save(row)), payload
+        return records.content.add(row), payload
 
     # --- sealing ---------------------------------------------------------------------------------------------
 

@@ -1,6 +1,6 @@
 """What a person has decided for all conversations, in the records. docs/spec/sessions.md, "Receipts" and "Typing"."""
 
-from dataclasses import asdict, fields
+from dataclasses import asdict
 
 from e2echat.client.events import Settings
 from e2echat.store.records import Records
@@ -8,14 +8,18 @@ from e2echat.store.records import Records
 
 def load(records: Records) -> Settings:
     """The settings; what was never set is as it comes."""
-    found = {item.name: records.own(_key(item.name)) for item in fields(Settings)}
-    return Settings(**{name: value == b"1" for name, value in found.items() if value is not None})
+    settings = asdict(Settings())
+    for name, default in settings.items():
+        value = records.own(_key(name))
+        if value is not None:
+            settings[name] = type(default)(int(value))
+    return Settings(**settings)
 
 
 def save(records: Records, settings: Settings) -> None:
     """Keep them."""
     for name, value in asdict(settings).items():
-        records.set_own(_key(name), b"1" if value else b"0")
+        records.set_own(_key(name), str(int(value)).encode())
 
 
 def _key(name: str) -> str:

@@ -47,6 +47,7 @@ class Views:
     def _contact(self, row: ContactRow) -> Contact:
         records = self.context.records
         last = records.last_message(row.id)
+        conversation = records.content.conversation(row.id)
         return Contact(
             name=self.context.peer_name(row),
             address=row.address,
@@ -56,6 +57,8 @@ class Views:
             key_changed=row.key_changed,
             unread=records.unread_count(row.id),
             last_at=None if last is None else instant(last.received_at or last.sent_at),
-            timer=records.content.conversation(row.id).timer,
+            timer=conversation.timer,
             verified_by=row.verified_by,
+            keep_days=conversation.keep_days,
+            keep_messages=conversation.keep_messages,
         )

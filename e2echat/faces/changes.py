@@ -107,6 +107,13 @@ def duration(seconds: int) -> str:
     return "no time"
 
 
+def kept_words(days: int, messages: int) -> str:
+    """How long messages are kept."""
+    parts = [f"for {duration(days * 86_400)}"] if days else []
+    parts += [f"the last {messages}"] if messages else []
+    return f"kept {', '.join(parts)}" if parts else "kept for ever"
+
+
 def excerpt(text: str) -> str:
     """The beginning of a text on one line."""
     line = " ".join(text.split())

@@ -8,6 +8,7 @@ from e2echat.client.events import (
     Contact,
     Disconnected,
     Event,
+    Found,
     Gap,
     KeyChanged,
     Message,
@@ -63,6 +64,17 @@ def message_record(message: Message) -> Json:
 def history_record(message: Message) -> Json:
     """What ``history`` prints: the message, which way it went, and how far it came."""
     return message_record(message) | {"direction": message.direction, "state": message.state.value}
+
+
+def found_record(found: Found) -> Json:
+    """What ``search`` prints: a message of ``history``, and what was said around it."""
+    around = {"before": found.before, "after": found.after}
+    return {
+        **history_record(found.message),
+        "type": "found",
+        "peer": found.message.peer,
+        **{side: [history_record(message) for message in messages] for side, messages in around.items()},
+    }
 
 
 def message_head(message: Message, *, with_date: bool = True, with_state: bool = False) -> tuple[Part, ...]:
@@ -174,6 +186,8 @@ def contact_record(contact: Contact) -> Json:
         "last_at": timestamp(contact.last_at),
         "timer": contact.timer,
         "verified_by": contact.verified_by,
+        "keep_days": contact.keep_days,
+        "keep_messages": contact.keep_messages,
     }
 
 

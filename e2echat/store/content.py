@@ -3,9 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+from e2echat.store.history import History
 from e2echat.store.rows import VISIBLE, ConversationRow, EarlyRow, MessageRow, ReactionRow
 from e2echat.store.table import Executor, Table
 
+_VISIBLE = f"kind IN {VISIBLE}"
 _SETTLED = "(outgoing = 0 OR state IN ('delivered', 'read'))"
 """What is on its way to the other side still has to be sent, however old."""
 
@@ -13,8 +15,9 @@ _SETTLED = "(outgoing = 0 OR state IN ('delivered', 'read'))"
 class Content:
     """A part of ``Records``, whose rules hold here too."""
 
-    def __init__(self, database: Executor) -> None:
+    def __init__(self, database: Executor, history: History) -> None:
         self._database = database
+        self._history = history
         self._messages = Table(database, "messages", MessageRow, "id")
         self.reactions = Table(database, "reactions", ReactionRow, "message", "outgoing")
         self.conversations = Table(database, "conversations", ConversationRow, "contact")
@@ -72,11 +75,39 @@ class Content:
         )
         return None if value is None else int(value)
 
+    def outlived(self, contact: int, before: int | None, most: int | None, limit: int) -> list[MessageRow]:
+        """Messages of a conversation that came before a time, or before the last ``most``; not what waits to be shown."""
+        newest = 0
+        if most:
+            rows = self._database.execute(
+                f"SELECT id FROM messages WHERE contact = ? AND {_VISIBLE} ORDER BY id DESC LIMIT 1 OFFSET ?",  # noqa: S608 - a constant
+                (contact, most),
+            )
+            newest = rows[0][0] if rows else 0
+        condition = (
+            f"WHERE contact = ? AND {_VISIBLE} AND {_SETTLED} AND (outgoing = 1 OR shown = 1) "
+            "AND (id <= ? OR coalesce(received_at, sent_at) < ?) ORDER BY id LIMIT ?"
+        )
+        return self._messages.select(condition, contact, newest, before or 0, limit)
+
     def forget_done(self, before: int) -> None:
         """Remove what only changed something, once both sides have it and nobody asks for its state any more."""
-        self._messages.delete(f"WHERE kind NOT IN {VISIBLE} AND {_SETTLED} AND sent_at < ?", before)
+        self._messages.delete(f"WHERE NOT {_VISIBLE} AND {_SETTLED} AND sent_at < ?", before)
 
     def erase(self, messages: Sequence[MessageRow]) -> None:
         """Remove messages and all that hangs on them."""
         for row in messages:
+            self._history.unindex(row)
             self._messages.delete("WHERE id = ?", row.id)
+
+    def change(self, before: MessageRow, after: MessageRow) -> None:
+        """Replace what a message says."""
+        self._history.unindex(before)
+        self._messages.save(after)
+        self._history.index(after)
+
+    def add(self, row: MessageRow) -> MessageRow:
+        """Insert a message; the row with its place."""
+        row = replace(row, id=self._messages.save(row))
+        self._history.index(row)
+        return row

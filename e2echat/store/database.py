@@ -15,6 +15,7 @@ from sqlcipher3 import dbapi2 as sqlcipher
 
 from e2echat.crypto.primitives import KEY_SIZE
 from e2echat.errors import StorageError
+from e2echat.store.grams import indexed
 from e2echat.store.migrations import schema_scripts, statements
 from e2echat.store.private_files import copy_private, remove_private
 from e2echat.store.profile import copy_while_upgrading
@@ -128,6 +129,7 @@ class Database:
     def _set_up(self) -> None:
         for setting in _SETTINGS:
             self.execute(setting)
+        self._connection.create_function("grams", 2, indexed, deterministic=True)
 
     def _version(self, scripts: Sequence[str]) -> int:
         ((version,),) = self.execute("PRAGMA user_version")

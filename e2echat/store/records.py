@@ -9,6 +9,8 @@ from dataclasses import replace
 
 from e2echat.store.content import Content
 from e2echat.store.database import Database
+from e2echat.store.grams import EDITION
+from e2echat.store.history import History
 from e2echat.store.rows import (
     VISIBLE,
     ContactRow,
@@ -22,6 +24,7 @@ from e2echat.store.rows import (
     StreamRow,
 )
 from e2echat.store.table import Table
+from e2echat.store.taken import Taken
 
 _VISIBLE = f"kind IN {VISIBLE}"
 _UNSETTLED = "outgoing = 1 AND state IN ('queued', 'stored')"
@@ -43,12 +46,22 @@ class Records:
         self.streams = Table(database, "streams", StreamRow, "contact", "device_hash")
         self.invitations = Table(database, "invitations", InvitationRow, "secret")
         self.held = Table(database, "held", HeldRow, "contact", "device_hash", "seq")
-        self.content = Content(database)
+        self.history = History(database)
+        self.content = Content(database, self.history)
+        self._renew_index()
+        self.taken = Taken(database)
         self._outbox = Table(database, "outbox", OutboxRow, "envelope_id")
 
     def transaction(self) -> AbstractContextManager[None]:
         """All or nothing; see ``Database.transaction``."""
         return self._database.transaction()
+
+    def _renew_index(self) -> None:
+        """Index anew what another edition of Unicode indexed: FTS5 takes a deletion in other words for damage."""
+        if self.own("index") != EDITION.encode():
+            with self.transaction():
+                self.history.index_anew()
+                self.set_own("index", EDITION.encode())
 
     def empty_log(self) -> None:
         """Have the disk forget what the database has forgotten; outside a transaction."""
@@ -102,32 +115,6 @@ class Records:
         sids = self._database.execute(f"SELECT sid FROM sessions {where}ORDER BY used_at DESC", params)  # noqa: S608 - a constant
         for (sid,) in sids:
             yield from self.sessions.select("WHERE sid = ?", sid)
-
-    def knows_init(self, init: bytes) -> bool:
-        """Whether that first message was taken in before."""
-        return bool(self._database.execute("SELECT 1 FROM inits WHERE init = ?", (init,)))
-
-    def add_init(self, init: bytes, expires_at: int) -> None:
-        """Remember a first message."""
-        self._database.execute("INSERT INTO inits (init, expires_at) VALUES (?, ?)", (init, expires_at))
-
-    def seen_from(self, envelope_hash: bytes) -> int | None:
-        """The contact that an envelope was taken in from before."""
-        rows = self._database.execute("SELECT contact FROM seen WHERE hash = ?", (envelope_hash,))
-        return rows[0][0] if rows else None
-
-    def add_seen(self, envelope_hash: bytes, contact: int, expires_at: int) -> None:
-        """Remember an envelope."""
-        self._database.execute(
-            "INSERT INTO seen (hash, contact, expires_at) VALUES (?, ?, ?)",
-            (envelope_hash, contact, expires_at),
-        )
-
-    def forget_expired(self, now: int) -> None:
-        """Drop what was to be remembered until before ``now``."""
-        self._database.execute("DELETE FROM inits WHERE expires_at < ?", (now,))
-        self._database.execute("DELETE FROM seen WHERE expires_at < ?", (now,))
-        self.invitations.delete("WHERE expires_at < ?", now)
 
     # --- prekeys ---------------------------------------------------------------------------------------------
 
@@ -205,14 +192,6 @@ class Records:
             f"AND state IN ({marks}) ORDER BY seq"
         )
         return self.messages.select(condition, contact, device_hash, first, last, *states)
-
-    def history(self, contact: int, search: str | None, limit: int | None) -> list[MessageRow]:
-        """Texts of a conversation, oldest first: the last ``limit`` that contain ``search``."""
-        condition = f"WHERE contact = ? AND {_VISIBLE} AND (? IS NULL OR instr(lower(text), lower(?)) > 0) "
-        rows = self.messages.select(
-            condition + "ORDER BY id DESC LIMIT ?", contact, search, search, -1 if limit is None else limit
-        )
-        return rows[::-1]
 
     def unshown(self) -> list[MessageRow]:
         """Incoming texts that no face has shown, in the order of arrival."""

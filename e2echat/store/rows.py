@@ -152,7 +152,8 @@ class ConversationRow:
     """What holds for the conversation with a contact.
 
     ``timer``: seconds that new messages last, as whoever set it last wants it, at ``timer_set_at`` in the payload
-    ``timer_set_by``. ``author_since``: the last message before the present identity was accepted.
+    ``timer_set_by``. ``author_since``: the last message before the present identity was accepted. ``keep_days``,
+    ``keep_messages``: how long messages are kept; None as in all conversations, 0 for ever.
     """
 
     contact: int
@@ -160,6 +161,8 @@ class ConversationRow:
     timer_set_at: int = 0
     timer_set_by: bytes = b""
     author_since: int = 0
+    keep_days: int | None = None
+    keep_messages: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,7 +49,9 @@ def test_what_comes_back_to_its_sender_is_rejected(world: World) -> None:
     recorded.clear()
     alice.send("bob", "more")
     world.settle()
-    hers = [frame for frame in recorded if alice.records.seen_from(envelope_hash(frame[1][16:])) is None]
+    hers = [
+        frame for frame in recorded if alice.records.taken.seen_from(envelope_hash(frame[1][16:])) is None
+    ]
     before = _everything(alice)
     assert first
     assert hers

@@ -227,7 +227,8 @@ def test_any_order_and_any_repetition_end_alike(people: tuple[Person, Person]) -
     contact, device = bob.contact("alice"), bob.engine.peers.device(bob.contact("alice")).hash
     for order in permutations(made):
         bob.records.content.reactions.delete("")
-        bob.records.messages.update("text = 'hello', edited_at = NULL WHERE message_id = ?", target)
+        row = bob.rows("alice")[0]
+        bob.records.content.change(row, replace(row, text="hello", edited_at=None))
         for amendment in (*order, *order):
             bob.engine.arrivals.amendments.take(contact, amendment, device, expected=True, holes=False)
         view = _message(bob, "alice", _row(bob, "alice", "two").id)

@@ -1,10 +1,13 @@
 """Timers that run out, signals of typing, and what settings keep back."""
 
+from dataclasses import replace
+
 import pytest
 
-from e2echat.client import preferences
+from e2echat.client import expiry, preferences
 from e2echat.client.arrivals import READ_DELAY
 from e2echat.client.events import MessagesExpired, MessageState, Settings, TypingChanged
+from e2echat.client.expiry import DAY
 from e2echat.client.writing import LIVELY, TYPING_AGAIN
 from tests.world import Person, World
 
@@ -221,3 +224,72 @@ def test_without_a_connection_it_is_not_kept_for_later(typists: tuple[Person, Pe
     alice.go_online()
     alice.world.settle()
     assert _seen(bob) == []
+
+
+# --- retention -------------------------------------------------------------------------------------------------------
+
+
+def _keep(person: Person, *, days: int = 0, messages: int = 0) -> None:
+    def change() -> None:
+        preferences.save(person.records, Settings(keep_days=days, keep_messages=messages))
+        person.engine.housekeeping.expiry.hurry()
+
+    person.step(change)
+    person.step(person.engine.tick)
+
+
+def test_only_so_many_are_kept_and_nothing_that_is_still_needed(people: tuple[Person, Person]) -> None:
+    alice, bob = people
+    _show(alice, "bob")
+    for number in range(6):
+        alice.send("bob", f"{number}")
+    alice.world.settle()
+    _keep(alice, messages=3)
+    assert [row.text for row in alice.rows("bob")] == ["3", "4", "5"]
+    _keep(bob, messages=3)
+    assert [row.text for row in bob.rows("alice")] == ["hello", *map(str, range(6))]
+    _show(bob, "alice")
+    bob.world.pass_time(DAY / 1000 + 1, DAY / 4000)
+    assert [row.text for row in bob.rows("alice")] == ["3", "4", "5"]
+    bob.go_offline()
+    waiting = [alice.send("bob", f"to come {number}") for number in range(5)]
+    alice.world.settle()
+    _keep(alice, messages=1)
+    assert [row.message_id for row in alice.rows("bob")] == waiting
+
+
+def test_what_is_old_goes_in_the_conversations_that_are_meant(people: tuple[Person, Person]) -> None:
+    alice, bob = people
+    _show(alice, "bob")
+    contact = alice.contact("bob")
+    known = alice.records.content.conversation(contact.id)
+    alice.records.content.conversations.save(replace(known, keep_days=0))
+    _keep(alice, days=2)
+    alice.world.pass_time(4 * DAY / 1000, DAY / 2000)
+    assert len(alice.rows("bob")) == 2
+    alice.records.content.conversations.save(replace(known, keep_days=None))
+    alice.send("bob", "new")
+    alice.world.settle()
+    alice.world.pass_time(DAY / 1000 + 1, DAY / 2000)
+    assert [row.text for row in alice.rows("bob")] == ["new"]
+    assert alice.records.history.search("hello", contact.id) == []
+    assert len(bob.rows("alice")) == 3
+
+
+def test_a_long_history_goes_step_by_step(
+    people: tuple[Person, Person], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(expiry, "AT_ONCE", 2)
+    alice, _ = people
+    for number in range(8):
+        alice.send("bob", f"{number}")
+    alice.world.settle()
+    _keep(alice, messages=1)
+    counts = [len(alice.rows("bob"))]
+    for _ in range(9):
+        alice.step(alice.engine.tick)
+        counts.append(len(alice.rows("bob")))
+    # Her own hello and Bob's unshown one are among them.
+    assert counts[:3] == [8, 6, 4]
+    assert counts[-1] == 2
+    assert alice.engine.housekeeping.due > alice.world.now

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -78,6 +78,48 @@ def test_what_cannot_be_is_refused(friends: tuple[Account, Account]) -> None:
         with pytest.raises(error):
             act()
     assert [message.text for message in bob.history("alice")] == ["hello"]
+
+
+def test_the_history_is_read_in_pages_and_searched(friends: tuple[Account, Account]) -> None:
+    alice, _ = friends
+    ids = [alice.history("bob")[0].id, *(alice.send("bob", f"Nachricht {number}") for number in range(5))]
+
+    def texts(**page: Any) -> list[str]:
+        return [message.text.removeprefix("Nachricht ") for message in alice.history("bob", **page)]
+
+    assert texts(limit=2) == ["3", "4"]
+    assert texts(limit=2, before=ids[4]) == ["1", "2"]
+    assert texts(limit=2, after=ids[1]) == ["1", "2"]
+    assert texts(search="richt") == ["0", "1", "2", "3", "4"]
+    assert texts(search="richt", limit=2) == ["3", "4"]
+    assert texts(search="richt", after=ids[3]) == ["3", "4"]
+    (found,) = alice.search("nachricht 2", context=1)
+    assert (found.message.id, [message.id for message in (*found.before, *found.after)]) == (
+        ids[3],
+        [ids[2], ids[4]],
+    )
+    assert alice.search("nachricht", peer="bob", limit=1)[0].message.id == ids[5]
+    for wrong in ("0" * 32, "nonsense"):
+        with pytest.raises(LocalError):
+            alice.history("bob", before=wrong)
+    with pytest.raises(NoSuchPeerError):
+        alice.search("nachricht", peer="nobody")
+
+
+def test_how_long_messages_are_kept_is_said_and_checked(friends: tuple[Account, Account]) -> None:
+    alice, _ = friends
+    alice.keep("bob", 30, None)
+    assert (alice.contacts()[0].keep_days, alice.contacts()[0].keep_messages) == (30, None)
+    for days in (-1, 1 << 40):
+        with pytest.raises(LocalError):
+            alice.keep("bob", days, None)
+        with pytest.raises(LocalError):
+            alice.change_settings(replace(alice.settings(), keep_messages=days))
+    alice.send("bob", "one")
+    last = alice.send("bob", "two")
+    alice.wait(last, MessageState.DELIVERED, PATIENCE)
+    alice.change_settings(replace(alice.settings(), keep_messages=1))
+    assert [message.id for message in _until(alice, "bob", lambda messages: len(messages) == 1)] == [last]
 
 
 def test_settings_are_kept(friends: tuple[Account, Account]) -> None:

@@ -15,13 +15,17 @@ from e2echat.client.events import (
     Connected,
     Contact,
     Event,
+    Found,
     Invitation,
     Message,
     MessageArrived,
     MessageState,
     Moved,
     Paired,
+    Quote,
+    Reaction,
     Safety,
+    Settings,
     Status,
 )
 from e2echat.errors import (
@@ -71,6 +75,7 @@ class World:
     people: dict[str, Contact] = field(default_factory=lambda: {"bob": person("bob")})
     strangers: set[str] = field(default_factory=lambda: {"frank"})
     """Known at the relay, and not here."""
+    settings: Settings = field(default_factory=Settings)
     name: str = "alice"
     exists: bool = True
     passphrase: str | None = None
@@ -194,7 +199,7 @@ class FakeAccount:
     def close(self) -> None:
         self._world.closed += 1
 
-    def send(self, peer: str, text: str, *, timeout: float = 30) -> str:
+    def send(self, peer: str, text: str, *, reply_to: str | None = None, timeout: float = 30) -> str:
         self._world.people[peer] = self._known(peer)
         self._world.may_fail("send")
         if len(text.encode()) > MAX_TEXT:
@@ -207,6 +212,7 @@ class FakeAccount:
             received_at=None,
             sender=self.name,
             recipient=peer,
+            reply_to=None if reply_to is None else Quote(reply_to, None, None),
         ).id
 
     def wait(self, message_id: str, state: MessageState, timeout: float) -> MessageState:
@@ -274,10 +280,19 @@ class FakeAccount:
         by = "link" if text.startswith("e2echat:") else "code"
         return Paired("carol", by, verified=True)
 
-    def history(self, peer: str, *, search: str | None = None, limit: int | None = None) -> list[Message]:
+    def history(
+        self,
+        peer: str,
+        *,
+        search: str | None = None,
+        limit: int | None = None,
+        before: str | None = None,
+        after: str | None = None,
+    ) -> list[Message]:
         if peer not in self._world.people:
             raise NoSuchPeerError
         found = [m for m in self._world.messages if m.peer == peer and (search or "") in m.text]
+        found = [m for m in found if (after or "") < m.id < (before or "g")]
         return found[-limit:] if limit else found
 
     def require_connection(self) -> None:
@@ -290,6 +305,42 @@ class FakeAccount:
 
     def take_up(self) -> None:
         pass
+
+    def search(
+        self, words: str, *, peer: str | None = None, limit: int = 20, context: int = 0
+    ) -> list[Found]:
+        found = [m for m in self._world.messages if words in m.text and peer in (None, m.peer)]
+        around = self._world.messages[:context]
+        return [Found(message, around, []) for message in found[:limit]]
+
+    def edit(self, message_id: str, text: str) -> str:
+        return self._changed(message_id, text=text)
+
+    def delete(self, message_id: str) -> str:
+        return self._changed(message_id, text="", deleted=True)
+
+    def react(self, message_id: str, reaction: str) -> str:
+        return self._changed(message_id, reactions=[Reaction(self.name, reaction)] if reaction else [])
+
+    def _changed(self, message_id: str, **changes: Any) -> str:
+        for place, message in enumerate(self._world.messages):
+            if message.id == message_id:
+                self._world.messages[place] = replace(message, **changes)
+                return "c" * 32
+        raise LocalError("there is no message with that id")
+
+    def set_timer(self, peer: str, seconds: int) -> str:
+        self._world.people[peer] = replace(self._known(peer), timer=seconds)
+        return "c" * 32
+
+    def keep(self, peer: str, days: int | None, messages: int | None) -> None:
+        self._world.people[peer] = replace(self._known(peer), keep_days=days, keep_messages=messages)
+
+    def settings(self) -> Settings:
+        return self._world.settings
+
+    def change_settings(self, settings: Settings) -> None:
+        self._world.settings = settings
 
     def status(self) -> Status:
         return Status(

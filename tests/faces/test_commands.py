@@ -416,6 +416,8 @@ class TestPeople:
             "last_at",
             "timer",
             "verified_by",
+            "keep_days",
+            "keep_messages",
         }
         assert (second["name"], second["verified"], second["last_at"]) == ("carol", True, None)
 

