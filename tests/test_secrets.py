@@ -21,7 +21,8 @@ from e2echat.crypto.prekeys import PrekeyBundle, PrekeyKind, PrekeySecret
 from e2echat.crypto.primitives import NONCE_SIZE, SystemRandomness, open_box
 from e2echat.crypto.session import OwnDevice, ReplyRoute, Session
 from e2echat.errors import E2EChatError
-from e2echat.store.vault import FLOOR, VaultContents, open_vault, seal_vault
+from e2echat.store.passphrase import FLOOR
+from e2echat.store.vault import VaultContents, open_vault, seal_vault
 from e2echat.wire import codec, relay_messages
 from e2echat.wire.address import RelayAddress
 

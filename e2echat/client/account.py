@@ -68,6 +68,27 @@ class Account(Changes, Pairing):
         return cls(Sharing.owned(local, local.profile, stays=stays))
 
     @classmethod
+    def restore(
+        cls,
+        home: Path,
+        file: Path,
+        backup_passphrase: Callable[[], str],
+        passphrase: Callable[[], str | None],
+    ) -> Self:
+        """Make the profile ``home`` of a backup; its account is open, and connects.
+
+        Raises:
+            StorageError: the backup is damaged or none, or the disk failed; no profile is left behind.
+            WrongPassphraseError, InvalidPassphraseError, ProfileExistsError, UnsafeProfileError: nor then.
+        """
+        from e2echat.client.local import LocalAccount  # noqa: PLC0415 - see above
+        from e2echat.client.safekeeping import restore  # noqa: PLC0415 - see above
+
+        local = LocalAccount(restore(home, file, backup_passphrase, passphrase))
+        local.connect()
+        return cls(Sharing.owned(local, local.profile, stays=True))
+
+    @classmethod
     def open(
         cls,
         home: Path,
@@ -167,6 +188,19 @@ class Account(Changes, Pairing):
     def go_through(self, proxy: str) -> None:
         """Connect through ``proxy`` from now on; directly, if it is ``none``. InvalidProxyError: it is neither."""
         self._calls.go_through(proxy=proxy)
+
+    @served
+    def backup(self, file: str, passphrase: str) -> int:
+        """Keep account, contacts, verification, settings and history in one sealed file; its size in bytes.
+
+        Args:
+            file: its absolute path; an earlier backup of that name is replaced, and nothing else is.
+            passphrase: what it is to be under.
+
+        Raises:
+            InvalidPassphraseError: as its docstring says.
+        """
+        return self._calls.backup(file=file, passphrase=passphrase)
 
     # --- messages --------------------------------------------------------------------------------------------------
 

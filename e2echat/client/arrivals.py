@@ -204,6 +204,14 @@ class Arrivals:
         for contact, device_hash in {(row.contact, row.device_hash) for row in due}:
             self._give_up(self.context.records.contact(contact), device_hash)
 
+    def show_held(self) -> None:
+        """Show everything that waits, with its gaps."""
+        for contact, device_hash in {
+            (row.contact, row.device_hash) for row in self.context.records.held.select()
+        }:
+            while self.context.records.held_sequences(contact, device_hash):
+                self._give_up(self.context.records.contact(contact), device_hash)
+
     def _give_up(self, contact: ContactRow, device_hash: bytes) -> None:
         records = self.context.records
         first = next(iter(records.held_sequences(contact.id, device_hash)), None)
@@ -243,7 +251,11 @@ class Arrivals:
         origin: Origin,
     ) -> None:
         records = self.context.records
-        if records.find_message(contact.id, payload.id, outgoing=False):
+        known = records.find_message(contact.id, payload.id, outgoing=False)
+        if known is not None:
+            if self.peers.device(contact).hash == device_hash:
+                # Sent anew to or by another device: whether it was shown is told of its new number.
+                records.messages.save(replace(known, device_hash=device_hash, seq=payload.seq))
             return
         text = payload if isinstance(payload, TextMessage) else None
         row = MessageRow(

@@ -37,6 +37,7 @@ from e2echat.client.own import Own
 from e2echat.client.pairings import Pairings
 from e2echat.client.peers import Peers
 from e2echat.client.prekey_supply import PrekeySupply
+from e2echat.client.renewal import Renewal
 from e2echat.client.rotation import Rotation
 from e2echat.client.sending_dialogue import SendingDialogue
 from e2echat.client.sessions import Sessions
@@ -78,6 +79,7 @@ class Engine:
         self.trust = Trust(self.context, self.peers, self.outbox, self.rotation)
         self.pairings = Pairings(self.context, self.trust)
         self.supply = PrekeySupply(self.context)
+        self.renewal = Renewal(self.context, self.peers, self.outbox, self.arrivals)
         self.housekeeping = Housekeeping(self.context, self.sessions, Expiry(self.context))
         self.inquiries = Inquiries()
         self.introductions = Introductions(self.context, self.peers, self.inquiries, self.outbox, self.inbox)
@@ -269,6 +271,7 @@ class Engine:
         elif not one_time_left:
             self.supply.ran_short()
         self.supply.signed_in(one_time_left)
+        self.renewal.greet()
         self._waiting = waiting
         self.context.catching_up = bool(waiting)
         self._effects.append(Up(MAILBOX))

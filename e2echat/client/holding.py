@@ -7,9 +7,12 @@ from pathlib import Path
 from typing import Self
 
 from e2echat.client.own import Own
+from e2echat.client.renewal import renew
+from e2echat.client.runtime import unix_milliseconds
 from e2echat.client.socks import Proxy
 from e2echat.crypto.keys import SigningKey
-from e2echat.crypto.primitives import Randomness
+from e2echat.crypto.primitives import Randomness, SystemRandomness
+from e2echat.store.counter import WriteCounter
 from e2echat.store.database import Database
 from e2echat.store.private_files import read_private, write_private
 from e2echat.store.profile import Profile, ProfileLock, forbid_core_dumps
@@ -26,6 +29,17 @@ def unlock(profile: Profile, passphrase: Callable[[], str]) -> VaultContents:
     """
     raw = read_private(profile.vault, MAX_VAULT)
     return open_vault(raw, passphrase() if needs_passphrase(raw) else None)
+
+
+def _count(profile: Profile, records: Records, key: SigningKey) -> None:
+    """Count what changes from here on; a database that is older than the profile has been goes on as such."""
+    randomness = SystemRandomness()
+    counter = records.counter = WriteCounter(profile.counter, records)
+    if counter.is_new or counter.is_older:
+        with records.transaction():
+            counter.begin(randomness)
+            if counter.is_older:
+                renew(records, key, unix_milliseconds(), randomness)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +86,7 @@ class Holding:
                 if join.token is not None:
                     # Until the name is claimed, which may take more than one attempt; for the relay alone.
                     records.set_own("join_token", join.token)
+            _count(profile, records, own.key)
             # Kept before the name is claimed: a claim whose key is lost would be lost for good.
             write_private(profile.vault, sealed)
             undo.pop_all()
@@ -89,7 +104,9 @@ class Holding:
             undo.callback(lock.release)
             records = Records(Database.open(profile.database, vault.database_key, must_exist=True))
             undo.callback(records.close)
-            own = Own.load(records, SigningKey(vault.account_seed))
+            key = SigningKey(vault.account_seed)
+            _count(profile, records, key)
+            own = Own.load(records, key)
             undo.pop_all()
         return cls(profile, lock, records, own, vault)
 

@@ -128,8 +128,8 @@ class Inbox:
             if envelope not in held and len(held) < MAX_DOUBTED:
                 held.append(envelope)
             raise CryptoError("a first message of another identity under a contact's name")
-        elif self.peers.meet(contact, session.peer, session.peer_device):
-            contact = self.peers.reach(contact, accepted.route)
+        elif (met := self.peers.meet(contact, session.peer, session.peer_device)) is not None:
+            contact = self.peers.reach(met, accepted.route)
             contact = self._resumed(contact, accepted)
             contact = replace(contact, generation=max(contact.generation, session.generation))
         else:

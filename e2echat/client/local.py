@@ -11,6 +11,7 @@ from e2echat.client.holding import Holding
 from e2echat.client.meeting import PairingMethods
 from e2echat.client.messages import MessageMethods, parsed_id
 from e2echat.client.runtime import Runtime, unix_milliseconds
+from e2echat.client.safekeeping import SafekeepingMethods
 from e2echat.client.socks import chosen_proxy
 from e2echat.client.standing import status_of
 from e2echat.client.texts import require_text, safety_digits
@@ -57,7 +58,7 @@ class Consumer:
         self._account.runtime.unsubscribe(self._events)
 
 
-class LocalAccount(MessageMethods, PairingMethods):
+class LocalAccount(MessageMethods, PairingMethods, SafekeepingMethods):
     """An open profile. Its public methods are those of ``Account``, whose docstrings say what they do."""
 
     def __init__(self, holding: Holding) -> None:
@@ -71,6 +72,8 @@ class LocalAccount(MessageMethods, PairingMethods):
         self._whereabouts = Whereabouts(self.runtime, holding.records, holding.own)
         self.face = Consumer(self)
         """For this process."""
+        if engine.renewal.due:
+            self.runtime.step(engine.renewal.forget)
 
     # --- opening and closing -------------------------------------------------------------------------------------
 

@@ -17,7 +17,7 @@ from e2echat.client.sending_dialogue import SendingDialogue
 from e2echat.client.sessions import Sessions
 from e2echat.crypto import payloads
 from e2echat.crypto.payloads import MAX_RANGES, Joined, Numbered, Receipt, Route, TextMessage, payload_hash
-from e2echat.crypto.session import Session
+from e2echat.crypto.session import ReplyRoute, Session
 from e2echat.errors import LocalError
 from e2echat.store.rows import ContactRow, MessageRow, OutboxRow, SessionRow
 from e2echat.wire.frames import ENVELOPE_ID_SIZE
@@ -77,8 +77,16 @@ class Outbox:
         best = self.sessions.best(contact)
         if best is None:
             return
-        proof = self.sessions.reply_proof(best)
         self.peers.save(replace(contact, route_told=True))
+        self._tell(contact, route, self.sessions.reply_proof(best))
+
+    def greet(self, contact: ContactRow) -> None:
+        """Tell a contact our route in a session that is to be opened for it."""
+        route = self.context.own.route(self.context.records)
+        if route is not None:
+            self._tell(contact, route, None)
+
+    def _tell(self, contact: ContactRow, route: ReplyRoute, proof: bytes | None) -> None:
         self.number(
             contact,
             lambda head: Route(*head, route.address, route.mailbox, route.capability, proof),

@@ -1,6 +1,7 @@
 """The account itself: keys, records, address. Made once, then read from the vault and the database."""
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Self
 
 from e2echat.client.socks import Proxy
@@ -63,19 +64,9 @@ class Own:
         Raises:
             StorageError: the database is not this account's.
         """
-
-        def value(name: str) -> bytes:
-            found = records.own(name)
-            if found is None:
-                raise StorageError(f"the profile's database has no {name}")
-            return found
-
-        address = RelayAddress.parse(value("address").decode())
+        address, identity, device = cls.who(records, key)
+        value = partial(_value, records)
         proxy = records.own("proxy")
-        identity = Identity.parse(value("identity"))
-        if identity.key != key.public:
-            raise StorageError("the vault and the database belong to different accounts")
-        device = Device.parse(value("device"), identity)
         value("capability")
         return cls(
             key,
@@ -85,6 +76,19 @@ class Own:
             address,
             None if proxy is None else Proxy.parse(proxy.decode()),
         )
+
+    @staticmethod
+    def who(records: Records, key: SigningKey) -> tuple[RelayAddress, Identity, Device]:
+        """The relay, and the records that others know us by.
+
+        Raises:
+            StorageError: the database is not this account's.
+        """
+        address = RelayAddress.parse(_value(records, "address").decode())
+        identity = Identity.parse(_value(records, "identity"))
+        if identity.key != key.public:
+            raise StorageError("the vault and the database belong to different accounts")
+        return address, identity, Device.parse(_value(records, "device"), identity)
 
     @property
     def identity(self) -> Identity:
@@ -126,3 +130,10 @@ class Own:
     def conversation(self, contact: ContactRow) -> bytes:
         """The id of our conversation with a contact."""
         return conversation_id((self.address.key, self.name), (contact.relay_key, contact.name))
+
+
+def _value(records: Records, name: str) -> bytes:
+    found = records.own(name)
+    if found is None:
+        raise StorageError(f"the profile's database has no {name}")
+    return found

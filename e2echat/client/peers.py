@@ -3,7 +3,8 @@
 from dataclasses import dataclass, replace
 
 from e2echat.client.context import Context
-from e2echat.client.events import KeyChanged, NewStranger, Problem
+from e2echat.client.events import KeyChanged, NewStranger, Problem, Restarted
+from e2echat.client.numbering import renumber
 from e2echat.crypto.keys import Device, Identity
 from e2echat.crypto.session import ReplyRoute, Session
 from e2echat.errors import HandshakeError, KeyChangedError, PeerBlockedError
@@ -46,23 +47,46 @@ class Peers:
         """The device certificate in force."""
         return Device.parse(row.device, self.identity(row))
 
-    def meet(self, row: ContactRow, identity: Identity, device: Device) -> bool:
-        """Whether these are the contact's keys; others are noted as a change and told.
+    def meet(self, row: ContactRow, identity: Identity, device: Device) -> ContactRow | None:
+        """The contact, if these are its keys, perhaps certified anew; others are noted as a change and told.
 
         Raises:
             HandshakeError: an identity of another name.
             KeyChangedError: a certificate older than one that the same identity has shown.
         """
         if (identity.raw, device.raw) == (row.identity, row.device):
-            return True
+            return row
         if identity.name != row.name:
             raise HandshakeError("somebody else's keys")
         if device.epoch < self._newest_epoch(row, identity):
             raise KeyChangedError("an outdated device certificate")
+        if identity.raw == row.identity and device.key == self.device(row).key:
+            return self._recertify(row, device)
         if (identity.raw, device.raw) != (row.changed_identity, row.changed_device):
             self.save(replace(row, changed_identity=identity.raw, changed_device=device.raw))
             self.context.tell(KeyChanged(self.context.peer_name(row), row.verified_at is not None))
-        return False
+        return None
+
+    def _recertify(self, row: ContactRow, device: Device) -> ContactRow:
+        """The same key under a later certificate of the same account: it goes on from an older state.
+
+        No key changed, so nothing is held; that the state did is told. What it had not confirmed is sealed anew.
+        """
+        records = self.context.records
+        records.drop_outbox(row.id)
+        row = self.save(
+            replace(
+                row,
+                device=device.raw,
+                authenticator=None,
+                previous_authenticator=None,
+                route_told=False,
+                attempts=0,
+            )
+        )
+        renumber(records, row.id, device.hash)
+        self.context.tell(Restarted(self.context.peer_name(row)))
+        return row
 
     def supplant(self, row: ContactRow, identity: Identity, device: Device) -> ContactRow:
         """A stranger's name turns out to be somebody else's: from now on the contact is its owner.

@@ -175,8 +175,9 @@ class Sessions:
         identity = Identity.parse(answer.identity)
         device = Device.parse(answer.device, identity)
         contact = self.peers.supplant(contact, identity, device)
-        if self.peers.meet(contact, identity, device):
-            contact = self._knock(contact, answer)
+        met = self.peers.meet(contact, identity, device)
+        if met is not None:
+            contact = self._knock(met, answer)
             if answer.signed is None:
                 return
             again = self.unanswered(contact)

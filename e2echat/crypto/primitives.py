@@ -25,6 +25,9 @@ KEM_CIPHERTEXT_SIZE = 1088
 NONCE_SIZE = 24
 BOX_OVERHEAD = NONCE_SIZE + 16
 """Bytes that a box is longer than what is in it: nonce and tag."""
+STREAM_HEADER_SIZE = 24
+STREAM_OVERHEAD = 17
+"""Bytes that a chunk of a sealed stream is longer than what is in it: tag and what kind of chunk it is."""
 
 _FIELD_PRIME = 2**255 - 19
 
@@ -176,6 +179,48 @@ def _group(operation: Callable[[], Found]) -> Found:
         return operation()
     except (nacl.exceptions.CryptoError, ValueError) as error:
         raise CryptoError("not a point of the group") from error
+
+
+class SealedStream:
+    """libsodium's secretstream (XChaCha20-Poly1305), one way: seals chunks, or opens them, in their order.
+
+    A chunk that is changed, missing, repeated or out of place does not open, and the last one says that it is.
+    """
+
+    def __init__(self, key: bytes, header: bytes | None = None) -> None:
+        """With ``header`` it opens what began so; without, it seals, and ``header`` is what is to come first."""
+        self._state = nacl.bindings.crypto_secretstream_xchacha20poly1305_state()
+        if header is None:
+            header = nacl.bindings.crypto_secretstream_xchacha20poly1305_init_push(self._state, key)
+        else:
+            nacl.bindings.crypto_secretstream_xchacha20poly1305_init_pull(self._state, header, key)
+        self.header: bytes = header
+
+    def seal(self, chunk: bytes, *, last: bool, bound_to: bytes = b"") -> bytes:
+        """``chunk`` sealed, ``STREAM_OVERHEAD`` bytes longer; ``bound_to`` must be known to whoever opens it."""
+        tag = (
+            nacl.bindings.crypto_secretstream_xchacha20poly1305_TAG_FINAL
+            if last
+            else nacl.bindings.crypto_secretstream_xchacha20poly1305_TAG_MESSAGE
+        )
+        sealed: bytes = nacl.bindings.crypto_secretstream_xchacha20poly1305_push(
+            self._state, chunk, bound_to or None, tag
+        )
+        return sealed
+
+    def open(self, sealed: bytes, bound_to: bytes = b"") -> tuple[bytes, bool]:
+        """The next chunk, and whether it is the last.
+
+        Raises:
+            CryptoError: it is not the one that follows.
+        """
+        try:
+            chunk, tag = nacl.bindings.crypto_secretstream_xchacha20poly1305_pull(
+                self._state, sealed, bound_to or None
+            )
+        except (nacl.exceptions.CryptoError, ValueError) as error:
+            raise CryptoError("a chunk that does not open") from error
+        return chunk, tag == nacl.bindings.crypto_secretstream_xchacha20poly1305_TAG_FINAL
 
 
 def argon2id(passphrase: bytes, salt: bytes, passes: int, memory_kib: int) -> bytes:

@@ -121,6 +121,25 @@ class Database:
                 self.execute("ROLLBACK")
             raise
 
+    @contextmanager
+    def attached(self, path: Path, key: bytes, name: str) -> Iterator[None]:
+        """Inside, the tables of another database, under its own key, go by ``name.table``; outside a transaction only.
+
+        Raises:
+            StorageError: it does not open.
+        """
+        with _storage_errors(), closing(self._connection.cursor()) as cursor:
+            cursor.execute(f"ATTACH DATABASE ? AS {name} KEY ?", (os.fspath(path), f"x'{key.hex()}'"))
+        try:
+            yield
+        finally:
+            self.execute(f"DETACH DATABASE {name}")
+
+    @property
+    def changes(self) -> int:
+        """Rows that were changed since it was opened."""
+        return int(self._connection.total_changes)
+
     def close(self) -> None:
         """Close; what was committed stays, an open transaction does not."""
         with _storage_errors():

@@ -23,7 +23,7 @@ def write_private(path: Path, data: bytes) -> None:
     Raises:
         StorageError: the disk did not take it; what was there is still there.
     """
-    with disk_errors(path), _replacement(path) as file:
+    with disk_errors(path), replacement(path) as file:
         file.write(data)
 
 
@@ -37,7 +37,7 @@ def copy_private(source: Path, target: Path) -> None:
     with (
         disk_errors(target),
         os.fdopen(open_private(source, os.O_RDONLY), "rb") as original,
-        _replacement(target) as file,
+        replacement(target) as file,
     ):
         shutil.copyfileobj(original, file, _COPIED_AT_ONCE)
 
@@ -67,8 +67,13 @@ def read_private(path: Path, limit: int) -> bytes:
 
 
 @contextmanager
-def _replacement(path: Path) -> Iterator[BinaryIO]:
-    """A file to be written, which takes the place of ``path`` once the block has ended without an exception."""
+def replacement(path: Path) -> Iterator[BinaryIO]:
+    """A file to be written, which takes the place of ``path`` once the block has ended without an exception.
+
+    Raises:
+        OSError: the disk did not take it; what was there is still there.
+        UnsafeProfileError: what is being written was planted by somebody else.
+    """
     new = unfinished(path)
     try:
         new.unlink(missing_ok=True)

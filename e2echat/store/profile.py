@@ -28,7 +28,8 @@ LOCK_WAIT = 5.0
 _POLL = 0.05
 _SOCKET = "agent.sock"
 _FILES = (
-    *("vault", "vault.new", "lock", _SOCKET),
+    *("vault", "vault.new", "lock", "counter", _SOCKET),
+    *("snapshot", "snapshot-wal", "snapshot-shm", "snapshot-journal"),
     *("database", "database-wal", "database-shm", "database-journal", "database.old", "database.old.new"),
 )
 _PRIVATE_DIRECTORY = 0o700
@@ -64,6 +65,8 @@ class Profile:
         self.database = home / "database"
         self.downloads = home / "downloads"
         self.socket = home / _SOCKET
+        self.counter = home / "counter"
+        self.snapshot = home / "snapshot"
         self._lock = home / "lock"
         self._unclaimed = False
         """``create`` made it and ``lock`` has not been held yet."""

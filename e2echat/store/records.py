@@ -4,10 +4,12 @@ Every method runs inside the caller's transaction; nothing here decides what a r
 """
 
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
+from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 
 from e2echat.store.content import Content
+from e2echat.store.counter import WriteCounter
 from e2echat.store.database import Database
 from e2echat.store.grams import EDITION
 from e2echat.store.history import History
@@ -23,6 +25,7 @@ from e2echat.store.rows import (
     SessionRow,
     StreamRow,
 )
+from e2echat.store.snapshot import forget_devices, snapshot
 from e2echat.store.table import Table
 from e2echat.store.taken import Taken
 
@@ -38,6 +41,7 @@ class Records:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self.counter: WriteCounter | None = None
         self.contacts = Table(database, "contacts", ContactRow, "id")
         self.sessions = Table(database, "sessions", SessionRow, "sid")
         self.prekeys = Table(database, "prekeys", PrekeyRow, "id")
@@ -52,9 +56,17 @@ class Records:
         self.taken = Taken(database)
         self._outbox = Table(database, "outbox", OutboxRow, "envelope_id")
 
-    def transaction(self) -> AbstractContextManager[None]:
-        """All or nothing; see ``Database.transaction``."""
-        return self._database.transaction()
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All or nothing; see ``Database.transaction``. Whatever changes something is counted."""
+        before = self._database.changes
+        with self._database.transaction():
+            yield
+            counter = self.counter if self._database.changes != before else None
+            if counter is not None:
+                counter.advance()
+        if counter is not None:
+            counter.mirror()
 
     def _renew_index(self) -> None:
         """Index anew what another edition of Unicode indexed: FTS5 takes a deletion in other words for damage."""
@@ -67,8 +79,14 @@ class Records:
         """Have the disk forget what the database has forgotten; outside a transaction."""
         self._database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
+    def snapshot(self, target: Path, key: bytes) -> Iterator[None]:
+        """Copy what outlives a device; see ``store.snapshot``."""
+        return snapshot(self._database, target, key)
+
     def close(self) -> None:
         """Close the database."""
+        if self.counter is not None:
+            self.counter.close()
         self._database.close()
 
     # --- what the account is -------------------------------------------------------------------------------
@@ -115,6 +133,10 @@ class Records:
         sids = self._database.execute(f"SELECT sid FROM sessions {where}ORDER BY used_at DESC", params)  # noqa: S608 - a constant
         for (sid,) in sids:
             yield from self.sessions.select("WHERE sid = ?", sid)
+
+    def forget_devices(self) -> None:
+        """Drop what belongs to devices; see ``store.snapshot``."""
+        forget_devices(self._database)
 
     # --- prekeys ---------------------------------------------------------------------------------------------
 
@@ -306,8 +328,6 @@ class Records:
     def unaccepted_signals(self) -> int:
         """Signals that have not reached the relay."""
         return self._outbox.count("WHERE message IS NULL AND accepted = 0")
-
-    # --- time ------------------------------------------------------------------------------------------------
 
     def next_envelope_at(self) -> int | None:
         """When the next envelope is due (unix ms) that no changed key or block holds back."""

@@ -6,6 +6,16 @@ VISIBLE = ("text", "unknown")
 """Kinds of messages that a person is shown."""
 
 
+OF_SESSIONS = {
+    "authenticator": "NULL",
+    "previous_authenticator": "NULL",
+    "route_told": "0",
+    "attempts": "0",
+    "receipt_due": "NULL",
+}
+"""A contact's columns that belong to sessions, with what stands there when there are none."""
+
+
 @dataclass(frozen=True, slots=True)
 class ContactRow:
     """Somebody we know, at one relay.

@@ -6,10 +6,11 @@ import pytest
 
 from e2echat.crypto.primitives import SystemRandomness
 from e2echat.errors import StorageError, WrongPassphraseError
-from e2echat.store import vault
+from e2echat.store import passphrase as passphrases
 from e2echat.store.database import Database
+from e2echat.store.passphrase import FLOOR
 from e2echat.store.private_files import read_private
-from e2echat.store.vault import FLOOR, MAX_VAULT, VaultContents, open_vault, seal_vault
+from e2echat.store.vault import MAX_VAULT, VaultContents, open_vault, seal_vault
 from e2echat.wire.records import pack, u32
 
 PASSPHRASE = "correct horse"
@@ -42,7 +43,7 @@ def test_weak_and_absurd_parameters_cost_nothing(
     def paid(*_: object) -> bytes:
         return pytest.fail("Argon2id was run")
 
-    monkeypatch.setattr(vault, "argon2id", paid)
+    monkeypatch.setattr(passphrases, "argon2id", paid)
     start = pack("vault-sealed", u32(passes), u32(memory_kib))
     with pytest.raises(StorageError):
         open_vault(start + sealed[0][len(start) :], PASSPHRASE)

@@ -8,9 +8,10 @@ import pytest
 from e2echat.crypto.primitives import SystemRandomness
 from e2echat.errors import E2EChatError
 from e2echat.store.database import Database
+from e2echat.store.passphrase import FLOOR
 from e2echat.store.private_files import write_private
 from e2echat.store.profile import Profile
-from e2echat.store.vault import FLOOR, VaultContents, open_vault, seal_vault
+from e2echat.store.vault import VaultContents, open_vault, seal_vault
 from tests.helpers.pages import pages_opened_with_the_key
 
 PASSPHRASE = "PLANTED-PASSPHRASE"

@@ -27,7 +27,7 @@ def _keys(alice: Person, name: str, key: SigningKey | None = None, later: int = 
 
 
 def _meet(alice: Person, identity: Identity, device: Device) -> bool:
-    return alice.step(lambda: alice.engine.peers.meet(alice.contact("bob"), identity, device))
+    return alice.step(lambda: alice.engine.peers.meet(alice.contact("bob"), identity, device)) is not None
 
 
 def test_the_keys_in_force_change_nothing(alice: Person) -> None:

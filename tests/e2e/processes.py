@@ -21,10 +21,16 @@ PATIENCE = 60
 COMMAND = [sys.executable, "-m", "e2echat"]
 
 
+KEPT_VARIABLES: dict[str, str] = {}
+"""What a test wants in every process's environment."""
+
+
 def environment(home: Path) -> dict[str, str]:
     """Nothing of the developer's own: an empty home, a plain terminal."""
     kept = {key: value for key, value in os.environ.items() if not key.startswith("E2ECHAT_")}
-    return kept | {"HOME": str(home), "TERM": "xterm-256color", "COLUMNS": "100", "LINES": "30"}
+    return (
+        kept | KEPT_VARIABLES | {"HOME": str(home), "TERM": "xterm-256color", "COLUMNS": "100", "LINES": "30"}
+    )
 
 
 @dataclass

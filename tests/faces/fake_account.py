@@ -91,6 +91,10 @@ class World:
     """Codes."""
     added: list[str] = field(default_factory=list)
     """Links and codes that were used."""
+    backed_up: tuple[str, str] | None = None
+    """The file, and what it is under."""
+    restored: tuple[Path, str, str | None] | None = None
+    """The file, what it was under, and what the profile is under."""
     told: int = 0
     """Contacts whom a move concerns."""
     changed: threading.Condition = field(default_factory=threading.Condition)
@@ -154,6 +158,18 @@ class World:
                 if not name.isalnum():
                     raise InvalidNameError
                 world.name, world.passphrase, world.exists = name, passphrase, True
+                return cls(world, home)
+
+            @classmethod
+            def restore(
+                cls,
+                home: Path,
+                file: Path,
+                backup_passphrase: Callable[[], str],
+                passphrase: Callable[[], str | None],
+            ) -> "FakeAccount":
+                world.may_fail("restore")
+                world.restored = (file, backup_passphrase(), passphrase())
                 return cls(world, home)
 
             @classmethod
@@ -261,6 +277,11 @@ class FakeAccount:
     def accept(self, peer: str) -> None:
         contact = self._known(peer)
         self._world.people[peer] = replace(contact, standing="contact", key_changed=False)
+
+    def backup(self, file: str, passphrase: str) -> int:
+        self._world.may_fail("backup")
+        self._world.backed_up = (file, passphrase)
+        return 262_144
 
     def block(self, peer: str) -> None:
         contact = self._known(peer)

@@ -134,7 +134,12 @@ def relay_data(tmp_path: Path) -> str:
 
 
 def test_the_objects_are_those_documented(
-    cli: "CommandLine", world: "World", number: str, person: Callable[..., Any], relay_data: str
+    cli: "CommandLine",
+    world: "World",
+    number: str,
+    person: Callable[..., Any],
+    relay_data: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     rows = re.findall(r"^\| `(\w+)` \| (.+?) \| (.+) \|$", CHAPTERS["Objects"], flags=re.MULTILINE)
     documented = {
@@ -158,6 +163,10 @@ def test_the_objects_are_those_documented(
         ),
     ):
         world.happen(event)
+    passphrase = Path(relay_data) / "passphrase"
+    passphrase.write_text("correct horse")
+    passphrase.chmod(0o600)
+    monkeypatch.setenv("E2ECHAT_BACKUP_PASSPHRASE_FILE", str(passphrase))
     printed: dict[str, set[str]] = {}
     for arguments in (
         ("init", "carol", "--relay", "relay", "--no-passphrase"),
@@ -183,6 +192,8 @@ def test_the_objects_are_those_documented(
         ("relay", "users", "--data", relay_data),
         ("relay", "remove", "bob", "--data", relay_data),
         ("audit", f"{relay_data}/record"),
+        ("backup", f"{relay_data}/backup"),
+        ("restore", f"{relay_data}/backup", "--no-passphrase"),
     ):
         for line in cli(*arguments, "--json").lines:
             values = json.loads(line)

@@ -9,12 +9,9 @@ from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 
 from e2echat.crypto.primitives import H, SystemRandomness, argon2id
 from e2echat.errors import InvalidPassphraseError, StorageError, WrongPassphraseError
-from e2echat.store import vault
+from e2echat.store import passphrase as passphrases
+from e2echat.store.passphrase import CEILING, DEFAULT, FLOOR, Cost
 from e2echat.store.vault import (
-    CEILING,
-    DEFAULT,
-    FLOOR,
-    Cost,
     VaultContents,
     needs_passphrase,
     open_vault,
@@ -39,7 +36,7 @@ def constant_argon2id(monkeypatch: pytest.MonkeyPatch) -> list[Cost]:
         asked.append(Cost(passes, memory_kib))
         return hashlib.blake2b(passphrase, digest_size=32).digest()
 
-    monkeypatch.setattr(vault, "argon2id", stand_in)
+    monkeypatch.setattr(passphrases, "argon2id", stand_in)
     return asked
 
 

@@ -33,6 +33,8 @@ COMMANDS = {
     "block": ("keys", "Have no more to do with somebody."),
     "status": ("account", "Show the account, the relay, and what is queued."),
     "settings": ("preferences", "Show or change what holds for all conversations."),
+    "backup": ("safekeeping", "Keep the account in one sealed file."),
+    "restore": ("safekeeping", "Make the profile anew from a backup."),
     "move": ("account", "Say where a relay has moved to."),
     "proxy": ("account", "Choose the proxy through which relays are reached."),
     "daemon": ("daemon", "Keep the profile open, for bots and quick commands."),

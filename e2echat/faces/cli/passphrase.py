@@ -14,16 +14,21 @@ MAX_FILE = 4096
 """Bytes; a longer file is not a passphrase, and a device without end is not read on."""
 
 
+BACKUP_FILE_VARIABLE = "E2ECHAT_BACKUP_PASSPHRASE_FILE"
+
+
 def known_passphrase(stdin: Input, out: Output) -> str:
     """The passphrase of a profile that is there.
 
     Raises:
         WrongPassphraseError: the file holds none, or there is no way to ask for it.
     """
-    path = os.environ.get(FILE_VARIABLE)
-    if path:
-        return _from_file(Path(path), out)
-    return _asked(stdin, "Passphrase: ")
+    return _known(stdin, out, FILE_VARIABLE, "Passphrase: ")
+
+
+def known_backup_passphrase(stdin: Input, out: Output) -> str:
+    """The passphrase of a backup; see ``known_passphrase``."""
+    return _known(stdin, out, BACKUP_FILE_VARIABLE, "Passphrase of the backup: ")
 
 
 def new_passphrase(stdin: Input, out: Output) -> str:
@@ -33,15 +38,12 @@ def new_passphrase(stdin: Input, out: Output) -> str:
         WrongPassphraseError: the file holds none, or there is no way to ask for it.
         InvalidPassphraseError: empty, or not the same twice.
     """
-    path = os.environ.get(FILE_VARIABLE)
-    if path:
-        return _from_file(Path(path), out)
-    first = _asked(stdin, "New passphrase: ")
-    if not first:
-        raise InvalidPassphraseError("A passphrase cannot be empty; to have none, say --no-passphrase.")
-    if _asked(stdin, "Once more: ") != first:
-        raise InvalidPassphraseError("The two are not the same; nothing was made.")
-    return first
+    return _new(stdin, out, FILE_VARIABLE, "New passphrase: ")
+
+
+def new_backup_passphrase(stdin: Input, out: Output) -> str:
+    """The passphrase of a backup to be made; see ``new_passphrase``."""
+    return _new(stdin, out, BACKUP_FILE_VARIABLE, "Passphrase for the backup: ")
 
 
 def guided_passphrase(stdin: Input, out: Output, ask: Callable[[str], str]) -> str | None:
@@ -62,21 +64,40 @@ def guided_passphrase(stdin: Input, out: Output, ask: Callable[[str], str]) -> s
             return None
 
 
-def _asked(stdin: Input, question: str) -> str:
+def _known(stdin: Input, out: Output, variable: str, question: str) -> str:
+    path = os.environ.get(variable)
+    return _from_file(Path(path), variable, out) if path else _asked(stdin, variable, question)
+
+
+def _new(stdin: Input, out: Output, variable: str, question: str) -> str:
+    path = os.environ.get(variable)
+    if path:
+        return _from_file(Path(path), variable, out)
+    first = _asked(stdin, variable, question)
+    if not first:
+        raise InvalidPassphraseError(
+            "A passphrase cannot be empty; for a profile without one, say --no-passphrase."
+        )
+    if _asked(stdin, variable, "Once more: ") != first:
+        raise InvalidPassphraseError("The two are not the same; nothing was made.")
+    return first
+
+
+def _asked(stdin: Input, variable: str, question: str) -> str:
     if not stdin.can_ask_secret():
         raise WrongPassphraseError(
-            f"The profile is locked and there is no terminal to ask on; name a file with the passphrase in {FILE_VARIABLE}."
+            f"It is locked and there is no terminal to ask on; name a file with the passphrase in {variable}."
         )
     return stdin.secret(question)
 
 
-def _from_file(path: Path, out: Output) -> str:
+def _from_file(path: Path, variable: str, out: Output) -> str:
     try:
         with path.open("rb") as file:
             mode = os.fstat(file.fileno()).st_mode
             raw = file.read(MAX_FILE + 1)
     except OSError as error:
-        raise WrongPassphraseError(f"{FILE_VARIABLE} cannot be read: {path}: {error.strerror}.") from error
+        raise WrongPassphraseError(f"{variable} cannot be read: {path}: {error.strerror}.") from error
     if stat.S_ISREG(mode) and mode & 0o077:
         out.note(f"The passphrase file is open to other users; mend it with: chmod 600 {path}")
     line, _, rest = raw.partition(b"\n")
