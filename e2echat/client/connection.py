@@ -1,5 +1,6 @@
 """One TCP connection to a relay, or to a proxy before it; non-blocking, and without a thread of its own."""
 
+import errno
 import ipaddress
 import os
 import socket
@@ -46,6 +47,9 @@ class Connection:
         """The socket became writable for the first time: see whether it is connected; if not, close it."""
         with _network_errors():
             failure = self.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+            if not failure and self.socket.getsockname() == self.socket.getpeername():
+                # The system gave us the port of a relay on this machine that is down: we would talk to ourselves.
+                failure = errno.ECONNREFUSED
             if failure:
                 self.socket.close()
                 raise OSError(failure, os.strerror(failure))

@@ -8,7 +8,7 @@ import pytest
 
 from e2echat.client import dialing
 from e2echat.client.channels import Channel
-from e2echat.client.connection import Where
+from e2echat.client.connection import Connection, Where
 from e2echat.client.dialing import Dialer
 from e2echat.client.socks import Proxy
 from e2echat.client.waiting import Pace
@@ -172,3 +172,14 @@ def test_a_source_that_is_asked_for_before_anything_was_dialled(monkeypatch: pyt
     proxied = network.dialer(monkeypatch, [v4(1)], Proxy("127.0.0.1", 9050))
     proxied.source()
     assert asked[-1] == (socket.AF_INET, ("127.0.0.1", 9050))
+
+
+def test_a_connection_to_oneself_is_none() -> None:
+    with socket.socket() as ourselves, socket.create_server(("127.0.0.1", 0)) as server:
+        connection = Connection((socket.AF_INET, server.getsockname()))
+        connection.socket.close()
+        ourselves.bind(("127.0.0.1", 0))
+        ourselves.connect(ourselves.getsockname())
+        connection.socket = ourselves
+        with pytest.raises(RelayUnreachableError):
+            connection.connected()
