@@ -78,6 +78,16 @@ def test_it_ends(world: World, people: tuple[Person, Person], milliseconds: int,
     assert alice.contact("bob").standing == standing
 
 
+def test_it_ends_also_where_nobody_has_swept_it_up(world: World, people: tuple[Person, Person]) -> None:
+    alice, bob = people
+    link = make(alice)
+    world.now += LIFE
+    alice.engine.housekeeping._daily = world.now + 3_600_000
+    join(bob, link)
+    assert alice.records.invitations.count() == 1
+    assert alice.contact("bob").standing == "stranger"
+
+
 def test_a_device_that_is_not_accepted_joins_nothing(world: World) -> None:
     """Not even with a proof that would be right for the one that is."""
     alice, bob = world.introduce()
