@@ -6,6 +6,7 @@ import shutil
 import socket
 import struct
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import IO, ClassVar
 
@@ -16,7 +17,7 @@ _START = 10.0
 """Seconds that a server may take until it listens."""
 
 
-class Peer(System):
+class Peer(System, ABC):
     """A server with a program of its own that takes its port from us."""
 
     program: ClassVar[str]
@@ -31,8 +32,9 @@ class Peer(System):
             self.port = unused.getsockname()[1]
         return [self.program, *self.arguments()]
 
+    @abstractmethod
     def arguments(self) -> list[str]:
-        raise NotImplementedError
+        """What to start it with; ``port`` is chosen."""
 
     def configuration(self, name: str, text: str) -> str:
         """The path of a file with this content, in the server's own directory."""
