@@ -13,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
 
-from e2echat.client import rpc
+from e2echat.client import bugs, rpc
 from e2echat.client.backend import GoneError
 from e2echat.client.methods import method_of, served_method, served_names
 from e2echat.client.rpc import Lines, Request, RequestError
@@ -277,8 +277,7 @@ class Agent:
         except E2EChatError as error:
             return rpc.error_line(request.id, error)
         except Exception as error:  # noqa: BLE001 - a bug is reported, and must not leave the caller without an answer
-            report = (type(error), error, error.__traceback__, threading.current_thread())
-            threading.excepthook(threading.ExceptHookArgs(report))
+            bugs.report(error)
             return rpc.error_line(request.id, RequestError("internal error", rpc.INTERNAL_ERROR))
         if len(line) > rpc.MAX_ANSWER:
             return rpc.error_line(request.id, LocalError("the answer is too large; ask for less"))

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
+from e2echat.client import bugs
 from e2echat.client.backend import GoneError
 from e2echat.client.effects import Drop, Effect, Part, Scrub, Send, Solve, Tell, Up, Want
 from e2echat.client.engine import MAILBOX, Engine
@@ -222,11 +223,7 @@ class Runtime:
         except StorageError as error:
             self.failures[MAILBOX] = error
         except Exception as error:  # noqa: BLE001 - a bug is reported, and must not silence the link for good
-            threading.excepthook(
-                threading.ExceptHookArgs(
-                    (type(error), error, error.__traceback__, threading.current_thread())
-                )
-            )
+            bugs.report(error)
 
     def _carry_out(self, effects: list[Effect]) -> None:
         for effect in effects:
