@@ -20,9 +20,15 @@ class Expiry:
     context: Context
     _tidy_at: int = 0
 
+    def run_out(self) -> bool:
+        """Delete messages whose time is over; whether there may be more."""
+        rows = self.context.records.content.expired(self.context.now, AT_ONCE)
+        self._erase(rows)
+        return len(rows) == AT_ONCE
+
     def run(self) -> None:
         """Delete what is due."""
-        self._erase(self.context.records.content.expired(self.context.now, AT_ONCE))
+        self.run_out()
         if not self._tidy_at - DAY <= self.context.now < self._tidy_at:
             self._tidy_at = self.context.now + (0 if self._tidy() else DAY)
 

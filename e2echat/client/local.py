@@ -74,6 +74,7 @@ class LocalAccount(MessageMethods, PairingMethods, SafekeepingMethods):
         """For this process."""
         if engine.renewal.due:
             self.runtime.step(engine.renewal.forget)
+        self.runtime.open()
 
     # --- opening and closing -------------------------------------------------------------------------------------
 

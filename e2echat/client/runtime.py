@@ -58,12 +58,19 @@ class Runtime:
 
     # --- what the account calls ----------------------------------------------------------------------------------
 
+    def open(self) -> None:
+        """Begin to watch the clock. What has outlived its time is gone when this returns, and nobody is shown it."""
+        expiry = self.engine.housekeeping.expiry
+        while self.step(expiry.run_out):
+            pass
+        self._clock.start()
+
     def start(self) -> None:
         """Connect, and stay connected. Again does nothing."""
         with self._changed:
             if not self.started and not self._closed:
                 self._connect_own()
-                self._clock.start()
+                self._changed.notify_all()
 
     def relink(self) -> None:
         """Make every connection anew: where our relay is, or what leads there, has changed."""
@@ -301,13 +308,14 @@ class Runtime:
                     self._changed.wait(left)
                     continue
                 before = self.failures.get(MAILBOX)
-                self._reported(self.engine.tick)
+                # Without connections nothing is due but what concerns this profile alone.
+                self._reported(self.engine.tick if self.started else self.engine.housekeeping.expiry.run)
                 if self.failures.get(MAILBOX) is not before:
                     self._changed.wait(BREATH)
 
     def _time_left(self) -> float | None:
         try:
-            due = self.engine.next_due()
+            due = self.engine.next_due() if self.started else self.engine.housekeeping.expiry.due
         except StorageError as error:
             self.failures[MAILBOX] = error
             return BREATH
