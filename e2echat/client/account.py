@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self, cast
 
 from e2echat.client.changes import Changes
+from e2echat.client.custody import Custody
 from e2echat.client.events import Contact, Event, Message, MessageState, Moved, Safety, Status
 from e2echat.client.methods import served
 from e2echat.client.pairing import Pairing
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from e2echat.client.local import Consumer
 
 
-class Account(Changes, Pairing):
+class Account(Changes, Pairing, Custody):
     """An open profile, which any number of processes may have open.
 
     The first one owns it and serves the others. When it ends, or is killed, another one takes over, and calls that were

@@ -54,6 +54,15 @@ class Changes:
         return self._calls.history(peer=peer, search=search, limit=limit, before=before, after=after)
 
     @served
+    def page(self, peer: str, *, after: int = 0, limit: int = 200) -> list[Message]:
+        """The first ``limit`` messages of a conversation whose ``number`` is above ``after``, oldest first: for reading it all.
+
+        Raises:
+            NoSuchPeerError: there is no such contact.
+        """
+        return self._calls.page(peer=peer, after=after, limit=limit)
+
+    @served
     def search(
         self, words: str, *, peer: str | None = None, limit: int = 20, context: int = 0
     ) -> list[Found]:

@@ -1,5 +1,6 @@
 """The account in the process that owns its profile: engine, records and links; what every method of ``Account`` does."""
 
+import threading
 from pathlib import Path
 from typing import Any, Self
 
@@ -69,6 +70,7 @@ class LocalAccount(MessageMethods, PairingMethods, SafekeepingMethods):
         book = AddressBook(self.runtime, holding.records, holding.own)
         super().__init__(self.runtime, engine, holding.records, book)
         self._codes = {}
+        self._resealing = threading.Lock()
         self._whereabouts = Whereabouts(self.runtime, holding.records, holding.own)
         self.face = Consumer(self)
         """For this process."""

@@ -48,6 +48,13 @@ class MessageMethods:
 
         return self._runtime.look(look)
 
+    def page(self, peer: str, *, after: int = 0, limit: int = 200) -> list[Message]:
+        """See ``Changes.page``."""
+        contact = self._book.require(peer)
+        return self._runtime.look(
+            lambda: self._views.messages(self._records.history.page(contact.id, after=after, limit=limit))
+        )
+
     def search(
         self, words: str, *, peer: str | None = None, limit: int = 20, context: int = 0
     ) -> list[Found]:

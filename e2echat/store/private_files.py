@@ -27,6 +27,40 @@ def write_private(path: Path, data: bytes) -> None:
         file.write(data)
 
 
+def replace_secret(path: Path, data: bytes) -> None:
+    """Put ``data`` in place of the file ``path`` as ``write_private`` does, then overwrite what was there where it lay.
+
+    Raises:
+        UnsafeProfileError, StorageError: as for ``write_private``; or what was there could not be overwritten.
+    """
+    with disk_errors(path):
+        former = open_private(path, os.O_WRONLY)
+        try:
+            write_private(path, data)
+            _overwrite(former)
+        finally:
+            os.close(former)
+
+
+def destroy_secret(path: Path) -> None:
+    """Overwrite the file ``path`` where it lies, and remove it; one that is not there is as good.
+
+    Raises:
+        UnsafeProfileError, StorageError: it is a link or another user's; or the disk does not do it.
+    """
+    with disk_errors(path):
+        try:
+            descriptor = open_private(path, os.O_WRONLY)
+        except FileNotFoundError:
+            return
+        try:
+            _overwrite(descriptor)
+        finally:
+            os.close(descriptor)
+        path.unlink()
+        sync_directory(path.parent)
+
+
 def copy_private(source: Path, target: Path) -> None:
     """Put a copy of the file ``source`` in place of ``target``, as ``write_private`` does.
 
@@ -64,6 +98,12 @@ def read_private(path: Path, limit: int) -> bytes:
     if len(data) > limit:
         raise StorageError(f"{path} is far too large")
     return data
+
+
+def _overwrite(descriptor: int) -> None:
+    """Zeros over all of a small file. What a file system or a disk keeps of former blocks is out of reach."""
+    os.pwrite(descriptor, bytes(os.fstat(descriptor).st_size), 0)
+    os.fsync(descriptor)
 
 
 @contextmanager

@@ -53,7 +53,7 @@ def _marked(docstring: str) -> str:
 
 def methods() -> str:
     rows = []
-    for name in [each for each in vars(Account) if each in served_names()]:
+    for name in [each for part in Account.__mro__ for each in vars(part) if each in served_names()]:
         method = served_method(name)
         parameters = [
             f"`{each}` {words(hint)}" if each in method.required else f"[`{each}` {words(hint)}]"

@@ -68,9 +68,7 @@ def test_whoever_opens_it_late_is_shown_nothing_of_it(site: "Site", texts: list[
         assert _texts(account) == ["hello"]
 
 
-def test_many_at_once(
-    site: "Site", texts: list[str], clock: Clock, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_many_at_once(site: "Site", texts: list[str], clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("e2echat.client.expiry.AT_ONCE", 1)
     clock.ahead = (HOUR + 60) * 1000
     with site.open("alice", connect=False) as account:

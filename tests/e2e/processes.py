@@ -85,6 +85,8 @@ class Someone:
     name: str
     home: Path
     address: str
+    variables: dict[str, str] = field(default_factory=dict)
+    """What else is in the environment of every command."""
     terminals: list["Terminal"] = field(default_factory=list)
     started: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
@@ -97,7 +99,7 @@ class Someone:
             [*COMMAND, "--home", str(self.profile), *arguments],
             input=stdin,
             capture_output=True,
-            env=environment(self.home),
+            env=environment(self.home) | self.variables,
             timeout=PATIENCE,
             check=False,
         )
@@ -109,7 +111,7 @@ class Someone:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            env=environment(self.home),
+            env=environment(self.home) | self.variables,
         )
         self.started.append(process)
         return process
@@ -153,7 +155,7 @@ class Someone:
         return [line["text"] for line in self.json("receive") if line["type"] == "message"]
 
     def terminal(self, *arguments: str) -> "Terminal":
-        terminal = Terminal(["--home", str(self.profile), *arguments], self.home)
+        terminal = Terminal(["--home", str(self.profile), *arguments], self.home, self.variables)
         self.terminals.append(terminal)
         return terminal
 
@@ -161,11 +163,19 @@ class Someone:
 class Terminal:
     """A pseudo-terminal with one command in it, and what its screen shows."""
 
-    def __init__(self, arguments: list[str], home: Path, columns: int = 100, lines: int = 24) -> None:
+    def __init__(
+        self,
+        arguments: list[str],
+        home: Path,
+        variables: dict[str, str] | None = None,
+        *,
+        columns: int = 100,
+        lines: int = 24,
+    ) -> None:
         self.child = pexpect.spawn(
             COMMAND[0],
             [*COMMAND[1:], *arguments],
-            env=environment(home),
+            env=environment(home) | (variables or {}),
             dimensions=(lines, columns),
             timeout=PATIENCE,
         )

@@ -95,6 +95,8 @@ class World:
     """The file, and what it is under."""
     restored: tuple[Path, str, str | None] | None = None
     """The file, what it was under, and what the profile is under."""
+    pages: int = 0
+    """That were read of a conversation."""
     told: int = 0
     """Contacts whom a move concerns."""
     changed: threading.Condition = field(default_factory=threading.Condition)
@@ -315,6 +317,17 @@ class FakeAccount:
         found = [m for m in self._world.messages if m.peer == peer and (search or "") in m.text]
         found = [m for m in found if (after or "") < m.id < (before or "g")]
         return found[-limit:] if limit else found
+
+    def page(self, peer: str, *, after: int = 0, limit: int = 200) -> list[Message]:
+        self._world.may_fail("page")
+        self._known(peer)
+        self._world.pages += 1
+        return [m for m in self._world.messages if m.peer == peer and m.number > after][:limit]
+
+    def change_passphrase(self, former: str | None, new: str | None) -> None:
+        if former != self._world.passphrase:
+            raise WrongPassphraseError
+        self._world.passphrase = new
 
     def require_connection(self) -> None:
         self._world.may_fail("failure")

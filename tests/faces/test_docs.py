@@ -192,6 +192,8 @@ def test_the_objects_are_those_documented(
         ("relay", "users", "--data", relay_data),
         ("relay", "remove", "bob", "--data", relay_data),
         ("audit", f"{relay_data}/record"),
+        ("export", "bob", "--output", f"{relay_data}/export"),
+        ("passphrase", "--no-passphrase"),
         ("backup", f"{relay_data}/backup"),
         ("restore", f"{relay_data}/backup", "--no-passphrase"),
     ):

@@ -33,6 +33,8 @@ COMMANDS = {
     "block": ("keys", "Have no more to do with somebody."),
     "status": ("account", "Show the account, the relay, and what is queued."),
     "settings": ("preferences", "Show or change what holds for all conversations."),
+    "export": ("export", "Write conversations out, readable to everybody."),
+    "passphrase": ("safekeeping", "Change the profile's passphrase."),
     "backup": ("safekeeping", "Keep the account in one sealed file."),
     "restore": ("safekeeping", "Make the profile anew from a backup."),
     "move": ("account", "Say where a relay has moved to."),

@@ -12,8 +12,7 @@ from e2echat.faces.output import Output
 FILE_VARIABLE = "E2ECHAT_PASSPHRASE_FILE"
 MAX_FILE = 4096
 """Bytes; a longer file is not a passphrase, and a device without end is not read on."""
-
-
+NEW_FILE_VARIABLE = "E2ECHAT_NEW_PASSPHRASE_FILE"
 BACKUP_FILE_VARIABLE = "E2ECHAT_BACKUP_PASSPHRASE_FILE"
 
 
@@ -44,6 +43,11 @@ def new_passphrase(stdin: Input, out: Output) -> str:
 def new_backup_passphrase(stdin: Input, out: Output) -> str:
     """The passphrase of a backup to be made; see ``new_passphrase``."""
     return _new(stdin, out, BACKUP_FILE_VARIABLE, "Passphrase for the backup: ")
+
+
+def changed_passphrase(stdin: Input, out: Output) -> str:
+    """The passphrase that a profile is to have instead of the one it has; see ``new_passphrase``."""
+    return _new(stdin, out, NEW_FILE_VARIABLE, "New passphrase: ")
 
 
 def guided_passphrase(stdin: Input, out: Output, ask: Callable[[str], str]) -> str | None:
@@ -79,7 +83,7 @@ def _new(stdin: Input, out: Output, variable: str, question: str) -> str:
             "A passphrase cannot be empty; for a profile without one, say --no-passphrase."
         )
     if _asked(stdin, variable, "Once more: ") != first:
-        raise InvalidPassphraseError("The two are not the same; nothing was made.")
+        raise InvalidPassphraseError("The two are not the same; nothing was made or changed.")
     return first
 
 

@@ -1,12 +1,19 @@
-"""``backup`` and ``restore``: the account beyond its disk."""
+"""``backup``, ``restore``, ``passphrase``: the account on its disk and beyond."""
 
+from functools import cache
 from pathlib import Path
 
 import click
 
 from e2echat.faces.cli.account import CONNECT_TIMEOUT
 from e2echat.faces.cli.options import common
-from e2echat.faces.cli.passphrase import known_backup_passphrase, new_backup_passphrase, new_passphrase
+from e2echat.faces.cli.passphrase import (
+    changed_passphrase,
+    known_backup_passphrase,
+    known_passphrase,
+    new_backup_passphrase,
+    new_passphrase,
+)
 from e2echat.faces.cli.session import Session
 from e2echat.faces.output import Style
 
@@ -57,3 +64,30 @@ def restore(session: Session, file: Path, no_passphrase: bool) -> None:  # noqa:
         out.result(values, (Style.STRONG, account.name), " is back, with all that the backup held.")
         if not here:
             out.note("The relay does not answer yet; contacts are told as soon as it does.")
+
+
+@click.command(short_help="Change the profile's passphrase.")
+@click.option(
+    "--no-passphrase",
+    is_flag=True,
+    help="Encrypt the profile with a key that lies beside it: whoever can read the files can read everything.",
+)
+@common()
+@click.pass_obj
+def passphrase(session: Session, no_passphrase: bool) -> None:  # noqa: FBT001 - click passes by name
+    """Give the profile another passphrase, or one if it has none. Processes that have it open go on.
+
+    The former one is asked for, or read from the file that E2ECHAT_PASSPHRASE_FILE names; then the new one, twice, or from the
+    file that E2ECHAT_NEW_PASSPHRASE_FILE names. Killed at any moment, one of the two opens the profile.
+    """
+    stdin, out = session.stdin, session.out
+    former = cache(lambda: known_passphrase(stdin, out))
+    with session.open_account(connect=False, ask=former) as account:
+        known = former() if account.status().passphrase else None
+        new = None if no_passphrase else changed_passphrase(stdin, out)
+        account.change_passphrase(known, new)
+    done = "The profile has no passphrase now." if no_passphrase else "The new passphrase holds from now on."
+    out.result({"type": "passphrase", "passphrase": not no_passphrase}, done)
+    if no_passphrase:
+        out.note(f"Whoever can read {session.home} can read everything and write as you.")
+    out.note("Copies of the profile from before still open as they did; delete those that you know of.")

@@ -46,8 +46,12 @@ class Session:
         return user_data_path("e2echat", appauthor=False)
 
     @contextmanager
-    def open_account(self, *, connect: bool = True, stays: bool = False) -> Iterator["Account"]:
+    def open_account(
+        self, *, connect: bool = True, stays: bool = False, ask: Callable[[], str] | None = None
+    ) -> Iterator["Account"]:
         """The account that is there; asks for its passphrase if it has one. ``stays``: for as long as the person likes.
+
+        ``ask``: where the passphrase comes from, if not as usual.
 
         Raises:
             NoProfileError, WrongPassphraseError, ProfileBusyError, StorageError: see ``Account.open``.
@@ -64,12 +68,14 @@ class Session:
                 else:
                     stop_process()
 
+        known = ask or (lambda: known_passphrase(self.stdin, self.out))
+
         def passphrase() -> str:
             if opened:
-                return known_passphrase(self.stdin, self.out)
+                return known()
             opening.release()
             try:
-                return known_passphrase(self.stdin, self.out)
+                return known()
             finally:
                 opening.acquire()
 

@@ -1,0 +1,29 @@
+"""What opens an account, and who has it: a part of ``Account``."""
+
+from typing import TYPE_CHECKING
+
+from e2echat.client.methods import served
+
+if TYPE_CHECKING:
+    # At run time it brings all of the cryptography with it, which who calls another process does not wait for.
+    from e2echat.client.local import LocalAccount
+
+
+class Custody:
+    """The passphrase."""
+
+    _calls: "LocalAccount"
+
+    @served
+    def change_passphrase(self, former: str | None, new: str | None) -> None:
+        """Have the profile open with the passphrase ``new`` from now on, or without any: None. Who has it open goes on.
+
+        Args:
+            former: the one it has; not looked at if it has none.
+            new: whoever kept a copy of the former vault still opens that with the former passphrase.
+
+        Raises:
+            WrongPassphraseError: ``former`` is not the one.
+            InvalidPassphraseError: as its docstring says.
+        """
+        self._calls.change_passphrase(former=former, new=new)
