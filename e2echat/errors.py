@@ -86,6 +86,10 @@ class HandshakeError(CryptoError):
     """A prekey bundle or first message that must not be used."""
 
 
+class OutOfTimeError(HandshakeError):
+    """The other side's keys are not of this time, so that one of the two clocks is wrong."""
+
+
 class DecryptionError(CryptoError):
     """An envelope that no session of ours opens."""
 
@@ -119,7 +123,15 @@ class EnvironmentFault(E2EChatError):  # noqa: N818 - the family's name says who
 
 
 class RelayUnreachableError(EnvironmentFault):
-    """The relay cannot be reached."""
+    """The relay cannot be reached. ``why``: refused, silent, unknown_host, no_way, not_tls or proxy, where it is known."""
+
+    def __init__(self, message: str = "", why: str = "") -> None:
+        super().__init__(message)
+        self.why = why
+
+
+class WrongClockError(EnvironmentFault):
+    """This machine's clock is years behind: others would take no key that was made now."""
 
 
 class WrongPassphraseError(EnvironmentFault):

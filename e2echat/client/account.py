@@ -62,6 +62,7 @@ class Account(Changes, Pairing, Custody):
             ProfileExistsError: there is an account in ``home``.
             RefusedError: the relay does not give out the name; no profile is left behind.
             RelayUnreachableError, WrongRelayError: nor when the relay was never reached.
+            WrongClockError: nor when this machine's clock is years behind.
         """
         from e2echat.client.local import LocalAccount  # noqa: PLC0415 - see above
 

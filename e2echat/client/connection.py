@@ -15,6 +15,13 @@ from e2echat.errors import RelayUnreachableError
 Where: TypeAlias = tuple[int, Any]
 """A family and a socket address of it, numeric."""
 _RECEIVE = 256 * 1024
+_WHY = {
+    errno.ECONNREFUSED: "refused",
+    errno.ENETUNREACH: "no_way",
+    errno.EHOSTUNREACH: "no_way",
+    errno.ENETDOWN: "no_way",
+    errno.ETIMEDOUT: "silent",
+}
 
 
 class Connection:
@@ -187,8 +194,9 @@ def _network_errors() -> Iterator[None]:
     try:
         yield
     except ssl.SSLError as error:
-        raise RelayUnreachableError(f"TLS 1.3 with the relay failed: {error.reason}") from error
+        raise RelayUnreachableError(f"TLS 1.3 with the relay failed: {error.reason}", "not_tls") from error
     except OSError as error:
-        raise RelayUnreachableError(f"the relay cannot be reached: {error.strerror}") from error
+        why = "unknown_host" if isinstance(error, socket.gaierror) else _WHY.get(error.errno or 0, "")
+        raise RelayUnreachableError(f"the relay cannot be reached: {error.strerror}", why) from error
     except UnicodeError as error:
-        raise RelayUnreachableError("the relay's host is no name that could exist") from error
+        raise RelayUnreachableError("the relay's host is no name that could exist", "unknown_host") from error

@@ -107,7 +107,7 @@ class Dialer:
             return self._first(deque(addresses), running)
         except RelayUnreachableError as error:
             if self._proxy is not None:
-                raise RelayUnreachableError(f"the proxy {self._proxy} cannot be reached") from error
+                raise RelayUnreachableError(f"the proxy {self._proxy} cannot be reached", "proxy") from error
             raise
         finally:
             for connection in running.values():
@@ -121,7 +121,7 @@ class Dialer:
         while addresses or running:
             now = self._clock()
             if now >= deadline:
-                raise RelayUnreachableError("the relay does not answer")
+                raise RelayUnreachableError("the relay does not answer", "silent")
             try:
                 if addresses and (now >= next_at or not running):
                     next_at = now + self._pace.stagger
@@ -146,7 +146,7 @@ class Dialer:
             if self._wait({connection.socket: interest}, deadline):
                 connection.early += connection.receive()
             elif self._clock() >= deadline:
-                raise RelayUnreachableError("the relay does not answer")
+                raise RelayUnreachableError("the relay does not answer", "silent")
 
     def _channel(self) -> Channel:
         inside = PlainChannel if self._plain else TlsChannel

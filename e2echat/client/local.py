@@ -8,6 +8,7 @@ from e2echat.client.address_book import AddressBook
 from e2echat.client.dialogue import why_refused
 from e2echat.client.engine import MAILBOX, Engine
 from e2echat.client.events import Contact, Event, Message, MessageState, Moved, Safety, Status
+from e2echat.client.first_steps import checked_clock
 from e2echat.client.holding import Holding
 from e2echat.client.meeting import PairingMethods
 from e2echat.client.messages import MessageMethods, parsed_id
@@ -86,7 +87,7 @@ class LocalAccount(MessageMethods, PairingMethods, SafekeepingMethods):
     ) -> Self:
         """See ``Account.create``."""
         name, join = canonical_name(name), JoinAddress.parse(relay)
-        now, way = unix_milliseconds(), chosen_proxy(proxy)
+        now, way = checked_clock(unix_milliseconds()), chosen_proxy(proxy)
         holding = Holding.create(home, name, join, passphrase, now, SystemRandomness(), way)
         account = cls(holding)
         try:
@@ -299,7 +300,7 @@ class LocalAccount(MessageMethods, PairingMethods, SafekeepingMethods):
             return None
 
         if not self._runtime.wait(done, timeout):
-            raise RelayUnreachableError("the relay did not answer in time")
+            raise RelayUnreachableError("the relay did not answer in time", "silent")
 
     def _claim_may_stand(self, error: BaseException) -> bool:
         """Whether the relay may have given us the name although we did not hear of it."""

@@ -54,6 +54,12 @@ class Code:
         return "-".join((self.nameplate, *self.words))
 
 
+def is_code(text: str) -> bool:
+    """Whether ``text`` means to be a code, perhaps a mistyped one: a number and two words."""
+    parts = _SEPARATORS.split(text.strip())
+    return len(parts) == 3 and parts[0].isdigit()
+
+
 def _suggestion(word: str) -> str:
     """The word that begins like this one: three letters decide."""
     similar = [known for known in WORDS if len(word) >= 3 and known.startswith(word[:3])]

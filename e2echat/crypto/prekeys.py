@@ -14,7 +14,7 @@ from e2echat.crypto.primitives import (
     kem_public,
     require_canonical,
 )
-from e2echat.errors import CryptoError, HandshakeError, MalformedError
+from e2echat.errors import CryptoError, HandshakeError, MalformedError, OutOfTimeError
 from e2echat.wire import records
 from e2echat.wire.records import u16, u32, u64
 
@@ -71,10 +71,10 @@ class Prekey:
         """Check the record's validity at ``now``, unix seconds.
 
         Raises:
-            HandshakeError: it has expired or is not valid yet.
+            OutOfTimeError: it has expired or is not valid yet.
         """
         if not self.not_before - CLOCK_SKEW <= now <= self.not_after:
-            raise HandshakeError("a prekey out of its time: is a clock wrong?")
+            raise OutOfTimeError("the other side's keys are not of this time: one of the two clocks is wrong")
 
 
 @dataclass(frozen=True, slots=True)

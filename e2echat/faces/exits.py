@@ -1,5 +1,6 @@
 """What a process says when it ends: one code for each kind of outcome. docs/cli.md, "Exit codes"."""
 
+from datetime import UTC, datetime
 from enum import IntEnum
 
 from e2echat.errors import (
@@ -7,12 +8,15 @@ from e2echat.errors import (
     E2EChatError,
     KeyChangedError,
     LocalError,
+    MalformedError,
     NoSuchPeerError,
+    OutOfTimeError,
     PeerBlockedError,
     ProfileBusyError,
     RefusedError,
     RelayUnreachableError,
     RemoteError,
+    WrongClockError,
     WrongPassphraseError,
     WrongRelayError,
 )
@@ -63,17 +67,28 @@ def sentence_for(error: E2EChatError) -> str:
 
 REFUSALS = {
     "name_taken": "Names that look alike count as one; choose another name.",
-    "registration_closed": "Ask whoever runs the relay for an address to join with; each is good for a few names and some days.",
+    "registration_closed": "Ask whoever runs the relay for an address to join with: it ends in a token, and is good for a few names and some days.",
     "mailbox_full": "The other side has not fetched its messages for long; this one is kept and tried again.",
     "limit": "That was much in a short time; try again later.",
     "storage": "The relay's disk is in trouble; try again later, or tell whoever runs it.",
 }
 """By the reason that a relay names."""
 
+UNREACHABLE = {
+    "refused": "Nothing listens there: see that the relay runs, and that host and port are right.",
+    "silent": "See that the relay runs there, and that its port is open in the firewall.",
+    "unknown_host": "See that the host is spelled right, and that this machine is online.",
+    "no_way": "See that this machine is online.",
+    "not_tls": "Something answers there that is no relay: see that host and port are right.",
+    "proxy": "See that the proxy runs, or choose another one: e2echat proxy, or E2ECHAT_PROXY for once.",
+}
+"""By why a relay is not reached."""
+
 ADVICE: dict[type[E2EChatError], str] = {
     NoSuchPeerError: "Check the name, or try again once they have joined. Somebody on another relay is NAME@ADDRESS, with that relay's address.",
     PeerBlockedError: "To undo that: e2echat accept PEER",
-    WrongRelayError: "Ask whoever runs the relay for its address again, and trust no other way to it.",
+    WrongRelayError: "The PIN in the address belongs to another relay, or somebody poses as this one. Ask whoever runs it for the address again.",
+    MalformedError: "What answers there is no relay, or one of another version: see that host and port are right.",
     RelayUnreachableError: "Check that the relay runs, and that this machine reaches it.",
     ProfileBusyError: "It does not let others work on the profile now: end it, or wait for it.",
 }
@@ -84,6 +99,11 @@ def advice_for(error: E2EChatError) -> str | None:
     """What to do next, if the sentence itself does not say it."""
     if isinstance(error, RefusedError):
         return REFUSALS.get(error.reason)
+    if isinstance(error, RelayUnreachableError) and error.why in UNREACHABLE:
+        return UNREACHABLE[error.why]
+    if isinstance(error, WrongClockError | OutOfTimeError):
+        now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M")
+        return f"This machine says that it is {now} in UTC. If it is not, set its clock and try again; else the other side's is wrong."
     if isinstance(error, KeyChangedError) and error.message_id:
         return "Compare the number again (e2echat verify PEER) or accept the key (e2echat accept PEER): then it is sent."
     return ADVICE.get(type(error))

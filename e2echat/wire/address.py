@@ -17,6 +17,7 @@ MAX_ADDRESS = 330
 """Characters: scheme, 52 of PIN, a host name of 253, port."""
 JOIN_TOKEN_SIZE = 16
 """Bytes: nobody guesses one."""
+_PIN_SIZE = 52
 _ADDRESS = re.compile(
     r"relay://([A-Za-z2-7]{52})@(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]{1,253})(?::([0-9]{1,5}))?"
 )
@@ -40,16 +41,16 @@ class RelayAddress:
         """
         match = _ADDRESS.fullmatch(text.strip())
         if not match:
-            raise InvalidAddressError(str(InvalidAddressError.__doc__))
+            raise _no_address(text)
         pin, host, port = match.group(1), match.group(2).strip("[]"), int(match.group(3) or DEFAULT_PORT)
         try:
             key = _from_base32(pin)
             if match.group(2).startswith("["):
                 ipaddress.IPv6Address(host)
         except ValueError as error:
-            raise InvalidAddressError(str(InvalidAddressError.__doc__)) from error
+            raise _no_address(text) from error
         if not 0 < port < 1 << 16:
-            raise InvalidAddressError(str(InvalidAddressError.__doc__))
+            raise _no_address(text)
         return cls(key, host.lower(), port)
 
     @property
@@ -83,7 +84,7 @@ class JoinAddress:
         try:
             return cls(RelayAddress.parse(match.group(1)), _from_base32(match.group(2)))
         except ValueError as error:
-            raise InvalidAddressError(str(InvalidAddressError.__doc__)) from error
+            raise _no_address(text) from error
 
     def text(self) -> str:
         """What to hand to whoever is to join."""
@@ -91,6 +92,28 @@ class JoinAddress:
 
     def __str__(self) -> str:
         return str(self.relay)
+
+
+def _no_address(text: str) -> InvalidAddressError:
+    """What to say of a ``text`` that is no address: what is wrong with it, and what one looks like."""
+    scheme, slashes, rest = text.strip().partition("://")
+    pin, at, place = rest.partition("@")
+    if (scheme, slashes) != ("relay", "://"):
+        wrong = "This does not begin with relay://. "
+    elif not at:
+        wrong = "Here the @ between the PIN and the host is missing. "
+    elif len(pin) != _PIN_SIZE:
+        wrong = f"Before the @ there are {len(pin)} characters here: some are missing or too many. "
+    elif not place:
+        wrong = "Here the host is missing, behind the @. "
+    elif "/" in place:
+        wrong = "Here what follows the / is not a whole token to join with, or does not belong there. "
+    else:
+        wrong = ""
+    return InvalidAddressError(
+        f"{wrong}A relay address looks like relay://PIN@HOST:PORT, with a PIN of {_PIN_SIZE} letters and digits; "
+        "the relay prints its own when it starts."
+    )
 
 
 def _base32(data: bytes) -> str:

@@ -6,7 +6,7 @@ import pytest
 from e2echat.crypto.keys import SUITE, Device, ExchangeKey, Identity, SigningKey
 from e2echat.crypto.prekeys import CLOCK_SKEW, LIFETIME, Prekey, PrekeyBundle, PrekeyKind, PrekeySecret
 from e2echat.crypto.primitives import SystemRandomness, kem_public
-from e2echat.errors import CryptoError, HandshakeError, MalformedError
+from e2echat.errors import CryptoError, HandshakeError, MalformedError, OutOfTimeError
 from e2echat.wire.records import u16, u32, u64
 
 NOW = 1_750_000_000
@@ -133,7 +133,7 @@ def test_validity(signed: PrekeySecret) -> None:
     for good in (NOW - CLOCK_SKEW, NOW, NOW + LIFETIME):
         signed.prekey.require_valid(good)
     for bad in (0, NOW - CLOCK_SKEW - 1, NOW + LIFETIME + 1, 2**63):
-        with pytest.raises(HandshakeError):
+        with pytest.raises(OutOfTimeError):
             signed.prekey.require_valid(bad)
 
 

@@ -1,3 +1,5 @@
+from datetime import UTC, datetime
+
 import pytest
 
 from e2echat import errors
@@ -14,6 +16,7 @@ from e2echat.errors import (
     MalformedError,
     NoProfileError,
     NoSuchPeerError,
+    OutOfTimeError,
     ProfileBusyError,
     ProfileExistsError,
     RefusedError,
@@ -21,10 +24,11 @@ from e2echat.errors import (
     StorageError,
     TextTooLongError,
     UnsafeProfileError,
+    WrongClockError,
     WrongPassphraseError,
     WrongRelayError,
 )
-from e2echat.faces.exits import ADVICE, REFUSALS, Exit, advice_for, exit_for, sentence_for
+from e2echat.faces.exits import ADVICE, REFUSALS, UNREACHABLE, Exit, advice_for, exit_for, sentence_for
 
 
 @pytest.mark.parametrize(
@@ -77,3 +81,16 @@ def test_advice() -> None:
     assert advice_for(NoSuchPeerError()) == ADVICE[NoSuchPeerError]
     assert "verify" in str(advice_for(KeyChangedError("held", "00")))
     assert advice_for(KeyChangedError("another number")) is None
+
+
+def test_out_of_reach_says_what_to_look_at() -> None:
+    said = {advice_for(RelayUnreachableError("gone", why)) for why in ("", *UNREACHABLE)}
+    assert len(said) == len(UNREACHABLE) + 1
+    assert all(said)
+
+
+@pytest.mark.parametrize("error", [WrongClockError(), OutOfTimeError()])
+def test_a_wrong_clock_is_shown_to_who_can_tell(error: E2EChatError) -> None:
+    advice = advice_for(error)
+    assert advice is not None
+    assert datetime.now(UTC).strftime("%Y-%m-") in advice

@@ -179,38 +179,11 @@ class TestPlainly:
         assert world.sent() == ["fine"]
 
 
-class TestWithoutAProfile:
-    def test_makes_one_and_goes_on(self, cli: "CommandLine", world: "World") -> None:
-        world.exists = False
-        cli.by_hand = True
-        cli.secrets = ["sesame", "sesame"]
-        result = cli("talk", typed="no name!\nrelay\nzoe\nrelay\nhello\n")
-        assert result.code == 0
-        assert (world.name, world.passphrase, world.sent()) == ("zoe", "sesame", ["hello"])
-        assert world.closed == 1
-
-    def test_asks_again_for_a_passphrase_or_goes_on_without(self, cli: "CommandLine", world: "World") -> None:
-        world.exists = False
-        cli.by_hand = True
-        cli.secrets = ["sesame", "other", "", "sesame", "sesame"]
-        assert cli("talk", typed="zoe\nrelay\nn\n\nhello\n").code == 0
-        assert world.passphrase == "sesame"
-        world.exists = False
-        cli.secrets = [""]
-        assert cli("talk", typed="zoe\nrelay\ny\nhello\n").code == 0
-        assert world.passphrase is None
-
-    def test_asks_with_whom(self, cli: "CommandLine", world: "World", person: Callable[..., Any]) -> None:
-        world.people["carol"] = person("carol")
-        cli.by_hand = True
-        assert cli("talk", typed="\ncarol\nhello\n").code == 0
-        assert [message.peer for message in world.messages] == ["carol"]
-
-    def test_leaving_instead_of_an_answer(self, cli: "CommandLine", world: "World") -> None:
-        world.exists = False
-        cli.by_hand = True
-        assert cli("talk", typed="zoe\n").code == 130
-        assert not world.exists
+def test_asks_with_whom(cli: "CommandLine", world: "World", person: Callable[..., Any]) -> None:
+    world.people["carol"] = person("carol")
+    cli.by_hand = True
+    assert cli("talk", typed="\ncarol\nhello\n").code == 0
+    assert [message.peer for message in world.messages] == ["carol"]
 
 
 def test_messages_whose_events_were_pushed_out_are_shown(world: "World") -> None:

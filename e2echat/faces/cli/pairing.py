@@ -31,12 +31,26 @@ def invite(session: Session, qr: bool, timeout: float) -> Exit:  # noqa: FBT001 
     """
     out = session.out
     with session.open_account() as account:
-        invitation = account.invite()
-        try:
-            _show(out, invitation, qr=qr)
-            return _wait(account, out, time.monotonic() + timeout)
-        finally:
-            account.withdraw(invitation.code)
+        paired = invited(account, out, timeout, qr=qr)
+        if paired is None:
+            return Exit.QUEUED
+        out.result(paired_record(paired), paired_words(paired))
+        return Exit.DONE
+
+
+def invited(account: "Account", out: Output, timeout: float, *, qr: bool = False) -> Paired | None:
+    """Show a link and a code, and wait for whoever uses one; None if nobody does in ``timeout`` seconds.
+
+    Raises:
+        PairingError: somebody tried with a wrong code.
+        RelayUnreachableError, WrongRelayError: there is no code to be had.
+    """
+    invitation = account.invite()
+    try:
+        _show(out, invitation, qr=qr)
+        return _wait(account, out, time.monotonic() + timeout)
+    finally:
+        account.withdraw(invitation.code)
 
 
 def _show(out: Output, invitation: Invitation, *, qr: bool) -> None:
@@ -54,23 +68,24 @@ def _show(out: Output, invitation: Invitation, *, qr: bool) -> None:
         draw_qr(invitation.link, out)
     out.note("Or read this to them, as long as this runs; it is good for one attempt and ten minutes:")
     out.line("    ", (Style.STRONG, invitation.code))
-    out.note("They type: e2echat add, and then the link or the code.")
+    out.note(
+        "They type: e2echat add, and then the link or the code. Who has no account yet: e2echat talk, and pastes the link."
+    )
     out.note("-- Waiting. Ctrl+C ends the code; the link stays good.")
 
 
-def _wait(account: "Account", out: Output, deadline: float) -> Exit:
+def _wait(account: "Account", out: Output, deadline: float) -> Paired | None:
     while (left := deadline - time.monotonic()) > 0:
         match account.next_event(left):
             case Paired() as paired:
-                out.result(paired_record(paired), paired_words(paired))
-                return Exit.DONE
+                return paired
             case PairingFailed(_, reason, expired=True):
                 out.note(f"-- {reason[:1].upper()}{reason[1:]}. The link stays good.")
-                return Exit.QUEUED
+                return None
             case PairingFailed(_, reason):
                 raise PairingError(reason)
     out.note("-- Nobody used it yet. The link stays good.")
-    return Exit.QUEUED
+    return None
 
 
 @click.command(short_help="Add whoever gave you a link or a short code.")

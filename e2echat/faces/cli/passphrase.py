@@ -16,6 +16,10 @@ NEW_FILE_VARIABLE = "E2ECHAT_NEW_PASSPHRASE_FILE"
 BACKUP_FILE_VARIABLE = "E2ECHAT_BACKUP_PASSPHRASE_FILE"
 
 
+class EmptyPassphraseError(InvalidPassphraseError):
+    """A passphrase cannot be empty; for a profile without one, say --no-passphrase."""
+
+
 def known_passphrase(stdin: Input, out: Output) -> str:
     """The passphrase of a profile that is there.
 
@@ -59,13 +63,12 @@ def guided_passphrase(stdin: Input, out: Output, ask: Callable[[str], str]) -> s
     while True:
         try:
             return new_passphrase(stdin, out)
+        except EmptyPassphraseError:
+            out.note("Without a passphrase, whoever can read the profile can read everything.")
+            if ask("Go on without one? [y/N] ").casefold() in ("y", "yes"):
+                return None
         except InvalidPassphraseError as error:
             out.error(str(error))
-        if (
-            ask("Go on without a passphrase? Whoever can read the profile could then read everything [y/N] ")
-            == "y"
-        ):
-            return None
 
 
 def _known(stdin: Input, out: Output, variable: str, question: str) -> str:
@@ -79,9 +82,7 @@ def _new(stdin: Input, out: Output, variable: str, question: str) -> str:
         return _from_file(Path(path), variable, out)
     first = _asked(stdin, variable, question)
     if not first:
-        raise InvalidPassphraseError(
-            "A passphrase cannot be empty; for a profile without one, say --no-passphrase."
-        )
+        raise EmptyPassphraseError
     if _asked(stdin, variable, "Once more: ") != first:
         raise InvalidPassphraseError("The two are not the same; nothing was made or changed.")
     return first

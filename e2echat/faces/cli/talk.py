@@ -5,12 +5,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from e2echat.errors import InvalidAddressError, InvalidNameError, NoProfileError, RefusedError
-from e2echat.faces.cli.account import create
+from e2echat.errors import NoProfileError
+from e2echat.faces.cli.first_run import first_account, found_peer, inviter, present_peer
 from e2echat.faces.cli.options import common, timeout_option, words
-from e2echat.faces.cli.passphrase import guided_passphrase
 from e2echat.faces.cli.session import Session
-from e2echat.faces.exits import Exit, advice_for, sentence_for
+from e2echat.faces.exits import Exit
 from e2echat.faces.suspension import suspend, suspendable
 
 if TYPE_CHECKING:
@@ -37,9 +36,12 @@ def talk(session: Session, peer: str | None, timeout: float) -> Exit:
         except NoProfileError:
             if not by_hand:
                 raise
-            account = stack.enter_context(_made_account(session))
+            account, link = first_account(session)
+            stack.enter_context(account)
             stack.enter_context(suspendable(lambda: suspend(account)))
-        peer = account.safety(peer or _chosen_peer(session, account, by_hand=by_hand)).name
+            peer = peer or (inviter(session, account, link) if link else None)
+        peer = peer or _chosen_peer(session, account, by_hand=by_hand)
+        peer = present_peer(session, account, peer) if by_hand else account.safety(peer).name
         if not by_hand:
             from e2echat.faces.plain import talk_through_pipe  # noqa: PLC0415 - each way of talking loads its own
 
@@ -61,27 +63,10 @@ def _chosen_peer(session: Session, account: "Account", *, by_hand: bool) -> str:
         return known[0]
     if not by_hand:
         raise click.UsageError("Say with whom: --peer NAME.")
-    if known:
-        session.out.note("You know: ", ", ".join(known))
+    if not known:
+        return found_peer(session, account)
+    session.out.note("You know: ", ", ".join(known))
     while True:
         answer = session.ask("With whom do you want to talk? ")
         if answer:
             return answer
-
-
-def _made_account(session: Session) -> "Account":
-    """Ask for what an account needs, until a relay takes it."""
-    session.out.note(f"There is no account in {session.home} yet; this makes one. Ctrl+D leaves.")
-    name, relay = _wanted_name(session)
-    passphrase = guided_passphrase(session.stdin, session.out, session.ask)
-    while True:
-        try:
-            return create(session, name, relay, passphrase)
-        except (InvalidNameError, InvalidAddressError, RefusedError) as error:
-            session.out.error(sentence_for(error), advice_for(error))
-            name, relay = _wanted_name(session)
-
-
-def _wanted_name(session: Session) -> tuple[str, str]:
-    name = session.ask("The name that others know you by: ")
-    return name, session.ask("The relay's address (it printed it when it started): ")
