@@ -66,6 +66,50 @@ def test_it_talks_again_at_once_and_verification_is_kept(
     assert history(bob, "alice").count("before the backup") == 1
 
 
+def test_in_the_middle_of_a_conversation_nothing_is_sent_twice(
+    friends: tuple[Someone, Someone], people: Callable[..., Someone], tmp_path: Path
+) -> None:
+    """Things are under way both ways when the laptop goes: some read, some confirmed, some only at the relay."""
+    alice, bob = friends
+    file = tmp_path / "alice.backup"
+    assert alice.run("backup", str(file)).returncode == 0
+    for one, other in ((alice, bob), (bob, alice)):
+        assert one.run("send", "--peer", other.name, f"read, of {one.name}").returncode == 0
+        assert other.texts() == [f"read, of {one.name}"]
+    lost = alice.daemon()
+    assert (
+        bob.run("send", "--peer", "alice", "seen by the laptop alone", "--wait", "delivered").returncode == 0
+    )
+    assert alice.run("send", "--peer", "bob", "waits at the relay").returncode == 0
+    lost.kill()
+    lost.wait()
+    assert bob.run("send", "--peer", "alice", "comes too late for it").returncode == 0
+    shutil.rmtree(alice.profile)
+
+    (tmp_path / "elsewhere").mkdir()
+    laptop = people("alice", alice.address)
+    laptop.home = tmp_path / "elsewhere"
+    assert laptop.run("restore", str(file), "--no-passphrase").returncode == 0
+    assert verified(laptop, "bob")
+    assert laptop.run("send", "--peer", "bob", "from the new one").returncode == 0
+    assert bob.texts() == ["waits at the relay", "from the new one"]
+    assert bob.run("send", "--peer", "alice", "both ways again").returncode == 0
+    assert laptop.texts() == ["comes too late for it", "both ways again"]
+    assert laptop.run("send", "--peer", "bob", "done").returncode == 0
+    assert bob.texts() == ["done"]
+    assert laptop.texts() == []
+    assert history(laptop, "bob") == [
+        *("before the backup", "answer", "from the new one", "comes too late for it"),
+        *("both ways again", "done"),
+    ]
+    assert {line["state"] for line in laptop.json("history", "bob")} <= {"received", "delivered", "read"}
+    assert history(bob, "alice") == [
+        *("before the backup", "answer", "read, of alice", "read, of bob", "seen by the laptop alone"),
+        *("comes too late for it", "waits at the relay", "from the new one", "both ways again", "done"),
+    ]
+    assert verified(bob, "alice")
+
+
 def test_an_older_copy_of_the_database_goes_on_as_such(
     friends: tuple[Someone, Someone], tmp_path: Path
 ) -> None:
