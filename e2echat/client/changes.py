@@ -1,5 +1,6 @@
 """What can be done to messages beyond sending them: a part of ``Account``."""
 
+import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
 
@@ -23,7 +24,10 @@ class Caller:
 
 
 class Changes:
-    """Every change is queued like a text, and holds here at once."""
+    """Every change is queued like a text, and holds here at once.
+
+    ``change_id``, 32 hexadecimal digits at random, may be chosen by the caller: with the same one nothing is changed twice.
+    """
 
     def __init__(self, sharing: Sharing) -> None:
         self._calls = cast("LocalAccount", Caller(sharing))
@@ -88,17 +92,17 @@ class Changes:
         self._calls.keep(peer=peer, days=days, messages=messages)
 
     @served
-    def edit(self, message_id: str, text: str) -> str:
+    def edit(self, message_id: str, text: str, *, change_id: str | None = None) -> str:
         """Have a text of ours say something else on both sides; the id of the change.
 
         Raises:
             LocalError: it is no text of ours, or deleted.
             InvalidTextError, TextTooLongError: as their docstrings say.
         """
-        return self._calls.edit(message_id=message_id, text=text)
+        return self._calls.edit(message_id=message_id, text=text, change_id=change_id or _random_id())
 
     @served
-    def delete(self, message_id: str) -> str:
+    def delete(self, message_id: str, *, change_id: str | None = None) -> str:
         """Delete a message of ours here, and ask the other side's client to; the id of the change.
 
         What was read, copied or backed up over there is out of reach.
@@ -106,26 +110,28 @@ class Changes:
         Raises:
             LocalError: it is not ours, or deleted already.
         """
-        return self._calls.delete(message_id=message_id)
+        return self._calls.delete(message_id=message_id, change_id=change_id or _random_id())
 
     @served
-    def react(self, message_id: str, reaction: str) -> str:
+    def react(self, message_id: str, reaction: str, *, change_id: str | None = None) -> str:
         """React to a message of either side, in place of our last reaction to it; "" takes it back. The id of the change.
 
         Raises:
             LocalError: no such message, or it is deleted, or ``reaction`` is more than a picture or a short word.
         """
-        return self._calls.react(message_id=message_id, reaction=reaction)
+        return self._calls.react(
+            message_id=message_id, reaction=reaction, change_id=change_id or _random_id()
+        )
 
     @served
-    def set_timer(self, peer: str, seconds: int) -> str:
+    def set_timer(self, peer: str, seconds: int, *, change_id: str | None = None) -> str:
         """Have new messages of both sides disappear ``seconds`` after they were read, 0 never; the id of the change.
 
         Raises:
             NoSuchPeerError: there is no such contact.
             LocalError: less than five seconds, or more than a year.
         """
-        return self._calls.set_timer(peer=peer, seconds=seconds)
+        return self._calls.set_timer(peer=peer, seconds=seconds, change_id=change_id or _random_id())
 
     @served
     def typing(self, peer: str, *, active: bool) -> None:
@@ -154,3 +160,8 @@ class Changes:
             LocalError: a number of days or messages below 0, or beyond all reason.
         """
         self._calls.change_settings(settings=settings)
+
+
+def _random_id() -> str:
+    """Chosen here, so that a call which the next owner repeats changes nothing twice."""
+    return os.urandom(16).hex()

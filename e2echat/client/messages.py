@@ -1,6 +1,7 @@
 """What can be done to messages beyond sending them, in the process that owns the profile: a part of ``LocalAccount``."""
 
 import re
+from collections.abc import Callable
 from dataclasses import replace
 
 from e2echat.client import preferences
@@ -10,6 +11,7 @@ from e2echat.client.events import Found, Message, Provenance, Settings
 from e2echat.client.runtime import Runtime
 from e2echat.client.texts import require_text
 from e2echat.client.views import Views
+from e2echat.crypto.payloads import Deletion, Edit, Numbered, Reaction, TimerChange
 from e2echat.errors import LocalError
 from e2echat.store.records import Records
 from e2echat.store.rows import MessageRow
@@ -86,29 +88,41 @@ class MessageMethods:
 
         self._runtime.step(change)
 
-    def edit(self, message_id: str, text: str) -> str:
+    def edit(self, message_id: str, text: str, *, change_id: str | None = None) -> str:
         """See ``Changes.edit``."""
         require_text(text)
-        return self._runtime.step(
-            lambda: self._engine.writing.edit(self._message(message_id, ours=True), text)
-        ).hex()
+        return self._once(
+            change_id,
+            Edit,
+            lambda chosen: self._engine.writing.edit(self._message(message_id, ours=True), text, chosen),
+        )
 
-    def delete(self, message_id: str) -> str:
+    def delete(self, message_id: str, *, change_id: str | None = None) -> str:
         """See ``Changes.delete``."""
-        return self._runtime.step(
-            lambda: self._engine.writing.delete(self._message(message_id, ours=True))
-        ).hex()
+        return self._once(
+            change_id,
+            Deletion,
+            lambda chosen: self._engine.writing.delete(self._message(message_id, ours=True), chosen),
+        )
 
-    def react(self, message_id: str, reaction: str) -> str:
+    def react(self, message_id: str, reaction: str, *, change_id: str | None = None) -> str:
         """See ``Changes.react``."""
-        return self._runtime.step(
-            lambda: self._engine.writing.react(self._message(message_id, ours=False), reaction)
-        ).hex()
+        return self._once(
+            change_id,
+            Reaction,
+            lambda chosen: self._engine.writing.react(
+                self._message(message_id, ours=False), reaction, chosen
+            ),
+        )
 
-    def set_timer(self, peer: str, seconds: int) -> str:
+    def set_timer(self, peer: str, seconds: int, *, change_id: str | None = None) -> str:
         """See ``Changes.set_timer``."""
         contact = self._book.require(peer)
-        return self._runtime.step(lambda: self._engine.writing.set_timer(contact, seconds)).hex()
+        return self._once(
+            change_id,
+            TimerChange,
+            lambda chosen: self._engine.writing.set_timer(contact, seconds, chosen),
+        )
 
     def typing(self, peer: str, *, active: bool) -> None:
         """See ``Changes.typing``."""
@@ -135,6 +149,22 @@ class MessageMethods:
             self._engine.housekeeping.expiry.hurry()
 
         self._runtime.step(change)
+
+    def _once(
+        self, change_id: str | None, kind: type[Numbered], make: Callable[[bytes | None], bytes]
+    ) -> str:
+        """Make a change under the id that the caller chose; who lost the answer asks again, and it is not made again."""
+        chosen = parsed_id(change_id) if change_id else None
+
+        def change() -> bytes:
+            known = self._records.outgoing_message(chosen) if chosen else None
+            if known is None:
+                return make(chosen)
+            if known.kind != kind.KIND:
+                raise LocalError("another message of ours has that id")
+            return known.message_id
+
+        return self._runtime.step(change).hex()
 
     def _message(self, message_id: str, *, ours: bool) -> MessageRow:
         """The message of that id: of ours, or of either side, then the peer's first. Inside a step."""

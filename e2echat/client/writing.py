@@ -27,7 +27,7 @@ LIVELY = 120_000
 
 @dataclass(frozen=True, slots=True)
 class Writing:
-    """Payloads of ours that change something."""
+    """Payloads of ours that change something, each under the id ``change_id`` or a fresh one."""
 
     context: Context
     peers: Peers
@@ -36,7 +36,7 @@ class Writing:
     _typing: dict[int, int] = field(default_factory=dict)
     """When each contact was last told that we type."""
 
-    def edit(self, target: MessageRow, text: str) -> bytes:
+    def edit(self, target: MessageRow, text: str, change_id: bytes | None = None) -> bytes:
         """Have a text of ours say something else; the id of what says so.
 
         Raises:
@@ -46,12 +46,12 @@ class Writing:
             raise LocalError("only a text of one's own, not deleted, can be edited")
         later = (target.edited_at or 0) + 1
         edit = self._say(
-            target.contact, lambda head: Edit(*_not_before(head, later), target.message_id, text)
+            target.contact, lambda head: Edit(*_not_before(head, later), target.message_id, text), change_id
         )
         self.arrivals.amendments.amend(self.context.records.contact(target.contact), target, edit)
         return edit.id
 
-    def delete(self, target: MessageRow) -> bytes:
+    def delete(self, target: MessageRow, change_id: bytes | None = None) -> bytes:
         """Delete a message of ours here, and ask the other side to; the id of what asks.
 
         Raises:
@@ -59,11 +59,11 @@ class Writing:
         """
         if not target.outgoing or not target.visible or target.deleted:
             raise LocalError("only a message of one's own can be deleted for everyone, and once")
-        deletion = self._say(target.contact, lambda head: Deletion(*head, target.message_id))
+        deletion = self._say(target.contact, lambda head: Deletion(*head, target.message_id), change_id)
         self.arrivals.amendments.amend(self.context.records.contact(target.contact), target, deletion)
         return deletion.id
 
-    def react(self, target: MessageRow, text: str) -> bytes:
+    def react(self, target: MessageRow, text: str, change_id: bytes | None = None) -> bytes:
         """React to a message of either side, in place of what we said of it before; "" takes it back.
 
         Raises:
@@ -76,12 +76,14 @@ class Writing:
         known = self.context.records.content.reaction(target.id, outgoing=True)
         later = 0 if known is None else known.sent_at + 1
         reaction = self._say(
-            target.contact, lambda head: Reaction(*_not_before(head, later), target.message_id, text)
+            target.contact,
+            lambda head: Reaction(*_not_before(head, later), target.message_id, text),
+            change_id,
         )
         self.arrivals.amendments.react(self.context.records.contact(target.contact), reaction, ours=True)
         return reaction.id
 
-    def set_timer(self, contact: ContactRow, seconds: int) -> bytes:
+    def set_timer(self, contact: ContactRow, seconds: int, change_id: bytes | None = None) -> bytes:
         """Have new messages of both sides last so many seconds, 0 for ever.
 
         Raises:
@@ -90,7 +92,9 @@ class Writing:
         if seconds and not payloads.MIN_TIMER <= seconds <= payloads.MAX_TIMER:
             raise LocalError("a timer lasts between five seconds and a year, or is off")
         later = self.context.records.content.conversation(contact.id).timer_set_at + 1
-        change = self._say(contact.id, lambda head: TimerChange(*_not_before(head, later), seconds))
+        change = self._say(
+            contact.id, lambda head: TimerChange(*_not_before(head, later), seconds), change_id
+        )
         self.arrivals.amendments.set_timer(self.context.records.contact(contact.id), change, ours=True)
         return change.id
 
@@ -107,12 +111,12 @@ class Writing:
             else:
                 del self._typing[contact.id]
 
-    def _say(self, contact_id: int, build: Callable[[Head], Said]) -> Said:
+    def _say(self, contact_id: int, build: Callable[[Head], Said], change_id: bytes | None) -> Said:
         contact = self.context.records.contact(contact_id)
         self.peers.require_not_blocked(contact)
         contact = self.peers.let_in(contact)
         self.outbox.tell_route(contact)
-        return self.outbox.number(contact, build)[1]
+        return self.outbox.number(contact, build, change_id)[1]
 
 
 def _not_before(head: Head, sent_at: int) -> Head:

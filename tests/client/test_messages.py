@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from e2echat.client.account import Account
+from e2echat.client.backend import GoneError
 from e2echat.client.events import Message, MessageState, Settings
+from e2echat.client.local import LocalAccount
 from e2echat.errors import InvalidTextError, LocalError, NoSuchPeerError, TextTooLongError
 
 if TYPE_CHECKING:
@@ -57,6 +59,42 @@ def test_a_timer_is_in_the_contacts(friends: tuple[Account, Account]) -> None:
     alice.wait(change, MessageState.DELIVERED, PATIENCE)
     assert [account.contacts()[0].timer for account in friends] == [3600, 3600]
     assert bob.history("alice", limit=1)[0].timer == 0
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ("edit", {"text": "other"}),
+        ("delete", {}),
+        ("react", {"reaction": "👍"}),
+        ("set_timer", {"seconds": 60}),
+    ],
+)
+def test_a_change_whose_answer_was_lost_is_made_once(
+    friends: tuple[Account, Account], monkeypatch: pytest.MonkeyPatch, change: str, told: dict[str, Any]
+) -> None:
+    """As when the owner is killed after its commit and before its answer: the call is repeated at the next one."""
+    alice, bob = friends
+    (hello,) = alice.history("bob")
+    target = {"peer": "bob"} if change == "set_timer" else {"message_id": hello.id}
+    really = getattr(LocalAccount, change)
+    made: list[str] = []
+
+    def lose_the_first_answer(account: LocalAccount, **arguments: Any) -> str:
+        made.append(really(account, **arguments))
+        if len(made) == 1:
+            raise GoneError
+        return made[-1]
+
+    monkeypatch.setattr(LocalAccount, change, lose_the_first_answer)
+    known = getattr(alice, change)(**target, **told)
+    assert made == [known, known]
+    assert alice.wait(known, MessageState.DELIVERED, PATIENCE) in (MessageState.DELIVERED, MessageState.READ)
+    with pytest.raises(LocalError):
+        alice.edit(hello.id, "under the id of the greeting", change_id=hello.id)
+    with pytest.raises(LocalError):
+        getattr(alice, change)(**target, **told, change_id="nonsense")
+    assert bob.contacts()[0].timer == (60 if change == "set_timer" else 0)
 
 
 def test_what_cannot_be_is_refused(friends: tuple[Account, Account]) -> None:
