@@ -182,6 +182,8 @@ class Settings:
 class Invitation:
     """What to give to somebody: a link by a way that nobody else reads, or a code by voice."""
 
+    id: str
+    """``Paired`` has it, whichever of the two was used."""
     link: str = field(repr=False)
     code: str = field(repr=False)
     link_ends: datetime
@@ -282,11 +284,15 @@ class NewStranger:
 
 @dataclass(frozen=True, slots=True)
 class Paired:
-    """Somebody and we have found each other. ``by``: ``code`` or ``link``; ``verified``: we know that it is them."""
+    """Somebody and we have found each other. ``by``: ``code`` or ``link``; ``verified``: we know that it is them.
+
+    ``invitation``: the id of ours that was used.
+    """
 
     peer: str
     by: str
     verified: bool
+    invitation: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from e2echat.client.events import NewStranger, Paired
 from e2echat.client.peers import Peers
 from e2echat.crypto.keys import Device, Identity
 from e2echat.crypto.pairing import invitation_proof
+from e2echat.crypto.primitives import H
 from e2echat.errors import PairingError
 from e2echat.store.rows import ContactRow, InvitationRow
 from e2echat.wire.invitation import SECRET_SIZE, Invitation
@@ -60,4 +61,10 @@ class Invitations:
             row = self.peers.save(replace(row, verified_by="link"))
         name = context.peer_name(row)
         context.untell(NewStranger(name))
-        context.tell(Paired(name, "link", verified=row.verified_at is not None))
+        verified = row.verified_at is not None
+        context.tell(Paired(name, "link", verified=verified, invitation=invitation_id(invitation.secret)))
+
+
+def invitation_id(secret: bytes) -> str:
+    """What events name a link of ours by; it tells nothing of its secret."""
+    return H("invitation-id", secret)[:8].hex()

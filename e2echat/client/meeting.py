@@ -6,6 +6,7 @@ from typing import TypeVar
 from e2echat.client.address_book import AddressBook, PeerName
 from e2echat.client.context import instant
 from e2echat.client.events import Invitation, Paired
+from e2echat.client.invitations import invitation_id
 from e2echat.client.pairings import UNANSWERED, Run
 from e2echat.client.runtime import Runtime
 from e2echat.crypto.codes import Code
@@ -32,11 +33,12 @@ class PairingMethods:
         """
         engine = self._runtime.engine
         link, link_ends = self._runtime.step(engine.invitations.make)
-        run = self._runtime.step(engine.pairings.invite)
+        name = invitation_id(link.secret)
+        run = self._runtime.step(lambda: engine.pairings.invite(name))
         self._come(run, timeout, lambda: True if run.shown else None)
         self._codes = {code: each for code, each in self._codes.items() if not each.ended}
         self._codes[str(run.code)] = run
-        return Invitation(link.link(), str(run.code), instant(link_ends), instant(run.ends))
+        return Invitation(name, link.link(), str(run.code), instant(link_ends), instant(run.ends))
 
     def withdraw(self, code: str) -> None:
         """The code is not to be good any more."""

@@ -59,6 +59,7 @@ class Run:
     offer: bytes = field(default=b"", repr=False)
     said: list[bytes] = field(default_factory=list, repr=False)
     shown: bool = False
+    invitation: str | None = None
     peer: str | None = None
     error: E2EChatError | None = None
     over: bool = False
@@ -92,13 +93,14 @@ class Pairings:
 
     # --- what a person does ------------------------------------------------------------------------------------
 
-    def invite(self) -> Run:
-        """Make a code at our own relay.
+    def invite(self, invitation: str | None = None) -> Run:
+        """Make a code at our own relay, to go with the invitation of that id.
 
         Raises:
             PairingError: too many are under way.
         """
         run = self._begin(self._context.own.address, Code.generate(self._context.randomness), inviter=True)
+        run.invitation = invitation
         self._offer(run)
         return run
 
@@ -211,7 +213,7 @@ class Pairings:
         run.shown = True
         if run.peer is not None:
             # The relay has our answer; whoever joined will find it.
-            self._context.tell(Paired(run.peer, "code", verified=True))
+            self._context.tell(Paired(run.peer, "code", verified=True, invitation=run.invitation))
             run.over = True
         elif heard and isinstance(run.side, Inviter):
             own = self._card()

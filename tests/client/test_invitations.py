@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from e2echat.client.events import MessageState, NewStranger, Paired
-from e2echat.client.invitations import LIFE, MOST
+from e2echat.client.invitations import LIFE, MOST, invitation_id
 from e2echat.crypto.pairing import invitation_proof
 from e2echat.errors import KeyChangedError
 from e2echat.wire.invitation import Invitation
@@ -31,12 +31,15 @@ def _people(world: World) -> tuple[Person, Person]:
 
 def test_the_joiner_has_verified_and_the_inviter_has_not(world: World, people: tuple[Person, Person]) -> None:
     alice, bob = people
-    join(bob, make(alice))
+    link = make(alice)
+    join(bob, link)
     ours, theirs = bob.contact("alice"), alice.contact("bob")
     assert (ours.standing, ours.verified_by, ours.verified_at is None) == ("contact", "link", False)
     assert (theirs.standing, theirs.verified_by, theirs.verified_at) == ("contact", "link", None)
     assert bob.events.count(Paired("alice", "link", verified=True)) == 1
-    assert alice.events.count(Paired("bob", "link", verified=False)) == 1
+    assert (
+        alice.events.count(Paired("bob", "link", verified=False, invitation=invitation_id(link.secret))) == 1
+    )
     assert not any(isinstance(event, NewStranger) for event in alice.events)
     assert not ours.knock
     message = bob.send("alice", "thanks")
@@ -159,10 +162,13 @@ def test_a_proof_stays_right_when_it_is_sealed_anew(world: World, people: tuple[
 def test_who_was_verified_stays_so(world: World) -> None:
     alice, bob = world.introduce()
     alice.verify("bob", bob)
-    join(bob, make(alice))
+    link = make(alice)
+    join(bob, link)
     assert alice.contact("bob").verified_by == "number"
     assert alice.contact("bob").verified_at is not None
-    assert alice.events.count(Paired("bob", "link", verified=True)) == 1
+    assert (
+        alice.events.count(Paired("bob", "link", verified=True, invitation=invitation_id(link.secret))) == 1
+    )
 
 
 def test_few_are_good_at_a_time_and_the_oldest_goes(world: World, people: tuple[Person, Person]) -> None:

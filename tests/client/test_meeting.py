@@ -40,7 +40,7 @@ def test_two_accounts_pair_by_a_code(site: "Site") -> None:
     assert re.fullmatch("[1-9][0-9]{3}-[a-z]+-[a-z]+", given.code)
     before = threading.active_count()
     assert bob.add(given.code.upper().replace("-", " ")) == Paired("alice", "code", verified=True)
-    assert _event(alice, Paired) == Paired("bob", "code", verified=True)
+    assert _event(alice, Paired) == Paired("bob", "code", verified=True, invitation=given.id)
     for account in (alice, bob):
         assert [(one.verified, one.verified_by) for one in account.contacts()] == [(True, "code")]
     message = bob.send("alice", "hello")
@@ -52,9 +52,11 @@ def test_two_accounts_pair_by_a_code(site: "Site") -> None:
 def test_two_accounts_pair_by_a_link(site: "Site") -> None:
     alice, bob = site.create("alice"), site.create("bob")
     given = alice.invite()
+    another = alice.invite()
     assert given.link_ends > given.code_ends
+    assert given.id != another.id
     assert bob.add(f"  {given.link.upper()}\n") == Paired("alice", "link", verified=True)
-    assert _event(alice, Paired) == Paired("bob", "link", verified=False)
+    assert _event(alice, Paired) == Paired("bob", "link", verified=False, invitation=given.id)
     assert [(one.verified, one.verified_by) for one in alice.contacts()] == [(False, "link")]
 
 
@@ -84,7 +86,8 @@ def test_a_code_at_another_relay(make_site: "Callable[[str], Site]") -> None:
     given = alice.invite()
     paired = bob.add(f"{given.code}@{here.address}")
     assert paired.peer == f"alice@{here.address}"
-    assert _event(alice, Paired) == Paired(f"bob@{there.address}", "code", verified=True)
+    name = f"bob@{there.address}"
+    assert _event(alice, Paired) == Paired(name, "code", verified=True, invitation=given.id)
     message = alice.send(f"bob@{there.address}", "across")
     assert alice.wait(message, MessageState.DELIVERED, PATIENCE) is MessageState.DELIVERED
 

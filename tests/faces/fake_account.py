@@ -296,7 +296,7 @@ class FakeAccount:
     def invite(self, *, timeout: float = 30) -> Invitation:
         self._world.may_fail("invite")
         ends = datetime(2026, 3, 8, tzinfo=UTC)
-        return Invitation("e2echat:abcdef", "4821-guitar-otter", ends, ends)
+        return Invitation("ours", "e2echat:abcdef", "4821-guitar-otter", ends, ends)
 
     def withdraw(self, code: str) -> None:
         self._world.withdrawn.append(code)

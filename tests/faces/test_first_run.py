@@ -221,7 +221,7 @@ class TestWithWhom:
 
     def test_inviting_leads_to_whoever_came(self, cli: "CommandLine", world: "World") -> None:
         world.people.clear()
-        world.happen(Paired("frank", "code", verified=True))
+        world.happen(Paired("frank", "code", verified=True, invitation="ours"))
         result = cli("talk", typed="invite\nhello\n")
         assert result.code == 0
         assert "4821-guitar-otter" in result.out
@@ -256,7 +256,7 @@ class TestWithWhom:
         world.strangers.clear()
         for event in (Connected(), MessageArrived(world.message("not he", "eve"))):
             world.happen(event)
-        world.happen(Paired("bob", "link", verified=False))
+        world.happen(Paired("bob", "link", verified=False, invitation="ours"))
         world.people["bob"] = person("bob")
         assert cli("talk", "--peer", "zed", typed="\nhello\n").code == 0
         assert world.messages[-1].peer == "bob"

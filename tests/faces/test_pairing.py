@@ -13,8 +13,15 @@ if TYPE_CHECKING:
     from tests.faces.conftest import CommandLine
     from tests.faces.fake_account import World
 
-BY_CODE = Paired("bob", "code", verified=True)
-BY_LINK = Paired("bob", "link", verified=False)
+BY_CODE = Paired("bob", "code", verified=True, invitation="ours")
+BY_LINK = Paired("bob", "link", verified=False, invitation="ours")
+OTHERS = [
+    Paired("carol", "code", verified=True),
+    Paired("carol", "link", verified=False, invitation="another"),
+    PairingFailed("1-other-code", "somebody tried a wrong code", expired=False),
+    PairingFailed("1-other-code", "nobody used the code in time", expired=True),
+]
+"""What another invitation, or somebody who was added by another process, brings."""
 BURNT = PairingFailed("4821-guitar-otter", "somebody tried a wrong code", expired=False)
 EXPIRED = PairingFailed("4821-guitar-otter", "nobody used the code in time", expired=True)
 
@@ -26,6 +33,7 @@ EXPIRED = PairingFailed("4821-guitar-otter", "nobody used the code in time", exp
         ([Connected(), BY_LINK], 0, "not verified by that"),
         ([BURNT], 4, "somebody tried a wrong code"),
         ([EXPIRED], 3, "The link stays good"),
+        ([*OTHERS, BY_CODE], 0, "bob and you are paired"),
         ([], 3, "The link stays good"),
     ],
 )

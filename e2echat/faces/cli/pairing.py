@@ -48,7 +48,7 @@ def invited(account: "Account", out: Output, timeout: float, *, qr: bool = False
     invitation = account.invite()
     try:
         _show(out, invitation, qr=qr)
-        return _wait(account, out, time.monotonic() + timeout)
+        return _wait(account, invitation, out, time.monotonic() + timeout)
     finally:
         account.withdraw(invitation.code)
 
@@ -74,15 +74,15 @@ def _show(out: Output, invitation: Invitation, *, qr: bool) -> None:
     out.note("-- Waiting. Ctrl+C ends the code; the link stays good.")
 
 
-def _wait(account: "Account", out: Output, deadline: float) -> Paired | None:
+def _wait(account: "Account", invitation: Invitation, out: Output, deadline: float) -> Paired | None:
     while (left := deadline - time.monotonic()) > 0:
         match account.next_event(left):
-            case Paired() as paired:
+            case Paired(invitation=invitation.id) as paired:
                 return paired
-            case PairingFailed(_, reason, expired=True):
+            case PairingFailed(invitation.code, reason, expired=True):
                 out.note(f"-- {reason[:1].upper()}{reason[1:]}. The link stays good.")
                 return None
-            case PairingFailed(_, reason):
+            case PairingFailed(invitation.code, reason):
                 raise PairingError(reason)
     out.note("-- Nobody used it yet. The link stays good.")
     return None
