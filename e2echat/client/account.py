@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Self, cast
 
 from e2echat.client.changes import Changes
 from e2echat.client.custody import Custody
-from e2echat.client.events import Contact, Event, Message, MessageState, Moved, Safety, Status
+from e2echat.client.events import Contact, Event, Message, MessageState, Safety
 from e2echat.client.methods import served
 from e2echat.client.pairing import Pairing
 from e2echat.client.sharing import Sharing
+from e2echat.client.status import Moved, Status
 from e2echat.store.profile import Profile
 
 if TYPE_CHECKING:

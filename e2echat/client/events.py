@@ -135,37 +135,6 @@ class Safety:
 
 
 @dataclass(frozen=True, slots=True)
-class Status:
-    """The account and how it stands. ``one_time_prekeys``: left at the relay, None when not connected yet.
-
-    ``process`` owns the profile.
-    """
-
-    name: str
-    address: str
-    fingerprint: str
-    connected: bool
-    problem: str | None
-    queued: int
-    unread: int
-    contacts: int
-    one_time_prekeys: int | None
-    home: str
-    passphrase: bool
-    proxy: str | None = None
-    process: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Moved:
-    """A relay has another address now. ``own``: it is ours. ``contacts``: who are told, or else are reached there."""
-
-    address: str
-    own: bool
-    contacts: int
-
-
-@dataclass(frozen=True, slots=True)
 class Settings:
     """What a person has decided for all conversations: what to tell of oneself, and what to keep.
 

@@ -7,7 +7,7 @@ from typing import Any, Self
 from e2echat.client.address_book import AddressBook
 from e2echat.client.dialogue import why_refused
 from e2echat.client.engine import MAILBOX, Engine
-from e2echat.client.events import Contact, Event, Message, MessageState, Moved, Safety, Status
+from e2echat.client.events import Contact, Event, Message, MessageState, Safety
 from e2echat.client.first_steps import checked_clock
 from e2echat.client.holding import Holding
 from e2echat.client.meeting import PairingMethods
@@ -16,6 +16,7 @@ from e2echat.client.runtime import Runtime, unix_milliseconds
 from e2echat.client.safekeeping import SafekeepingMethods
 from e2echat.client.socks import chosen_proxy
 from e2echat.client.standing import status_of
+from e2echat.client.status import Moved, Status
 from e2echat.client.texts import require_text, safety_digits
 from e2echat.client.whereabouts import Whereabouts
 from e2echat.crypto.keys import Identity, fingerprint_groups, safety_number

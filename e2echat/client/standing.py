@@ -3,9 +3,9 @@
 import os
 
 from e2echat.client.engine import MAILBOX
-from e2echat.client.events import Status
 from e2echat.client.holding import Holding
 from e2echat.client.runtime import Runtime
+from e2echat.client.status import Status
 from e2echat.crypto.keys import fingerprint_groups
 
 

@@ -3,12 +3,12 @@
 import threading
 from dataclasses import dataclass
 
-from e2echat.client.events import Moved
 from e2echat.client.link import Link
 from e2echat.client.own import Own
 from e2echat.client.runtime import Runtime
 from e2echat.client.sending_dialogue import SendingDialogue
 from e2echat.client.socks import Proxy
+from e2echat.client.status import Moved
 from e2echat.errors import E2EChatError, RelayUnreachableError, StorageError, WrongRelayError
 from e2echat.store.records import Records
 from e2echat.wire.address import RelayAddress

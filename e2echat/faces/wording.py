@@ -20,8 +20,8 @@ from e2echat.client.events import (
     Restarted,
     Safety,
     StateChanged,
-    Status,
 )
+from e2echat.client.status import Status
 from e2echat.faces.changes import change_notice, change_record, content_marks, content_record, duration
 from e2echat.faces.output import Part, Style
 

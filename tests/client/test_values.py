@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from e2echat.client import events
+from e2echat.client import events, status
 from e2echat.client.events import Event, Gap, Message, MessageState
 from e2echat.client.values import from_json, to_json
 from e2echat.errors import MalformedError
@@ -18,7 +18,7 @@ st.register_type_strategy(datetime, moments)
 st.register_type_strategy(str, st.text(st.characters(exclude_categories=["Cs"])))
 st.register_type_strategy(int, st.integers(-(2**62), 2**62))
 
-VALUES = [events.Contact, events.Message, events.Provenance, events.Safety, events.Status, *get_args(Event)]
+VALUES = [events.Contact, events.Message, events.Provenance, events.Safety, status.Status, *get_args(Event)]
 
 
 @pytest.mark.parametrize("cls", VALUES, ids=lambda cls: cls.__name__)

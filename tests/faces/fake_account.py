@@ -20,14 +20,13 @@ from e2echat.client.events import (
     Message,
     MessageArrived,
     MessageState,
-    Moved,
     Paired,
     Quote,
     Reaction,
     Safety,
     Settings,
-    Status,
 )
+from e2echat.client.status import Moved, Status
 from e2echat.errors import (
     InvalidNameError,
     KeyChangedError,
