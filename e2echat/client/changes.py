@@ -4,8 +4,9 @@ import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
 
-from e2echat.client.events import Found, Message, Provenance, Settings
+from e2echat.client.events import Found, Message, Provenance
 from e2echat.client.methods import served
+from e2echat.client.settings import Settings
 from e2echat.client.sharing import Sharing
 
 if TYPE_CHECKING:

@@ -135,19 +135,6 @@ class Safety:
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
-    """What a person has decided for all conversations: what to tell of oneself, and what to keep.
-
-    ``keep_days`` and ``keep_messages``: what is older, or further back, is deleted; 0: nothing is.
-    """
-
-    read_receipts: bool = True
-    typing: bool = False
-    keep_days: int = 0
-    keep_messages: int = 0
-
-
-@dataclass(frozen=True, slots=True)
 class Invitation:
     """What to give to somebody: a link by a way that nobody else reads, or a code by voice."""
 

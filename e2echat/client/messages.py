@@ -7,8 +7,9 @@ from dataclasses import replace
 from e2echat.client import preferences
 from e2echat.client.address_book import AddressBook
 from e2echat.client.engine import Engine
-from e2echat.client.events import Found, Message, Provenance, Settings
+from e2echat.client.events import Found, Message, Provenance
 from e2echat.client.runtime import Runtime
+from e2echat.client.settings import Settings
 from e2echat.client.texts import require_text
 from e2echat.client.views import Views
 from e2echat.crypto.payloads import Deletion, Edit, Numbered, Reaction, TimerChange

@@ -38,7 +38,7 @@ class Conversation:
     """With ``peer``. ``follow`` runs in a thread of its own beside the one that calls ``enter``.
 
     ``on_screen``: ``summary`` is in view, and what is typed is not, so that it is printed once it is sent.
-    ``changed`` is called whenever ``summary`` may be another.
+    ``changed`` is called whenever ``summary`` may be another, and ``arrived`` with each message that comes meanwhile.
     """
 
     def __init__(
@@ -49,6 +49,7 @@ class Conversation:
         *,
         on_screen: bool = False,
         changed: Callable[[], None] = lambda: None,
+        arrived: Callable[[Message], None] = lambda _message: None,
     ) -> None:
         self.peer = peer
         self.summary = ""
@@ -56,6 +57,7 @@ class Conversation:
         self._out = out
         self._on_screen = on_screen
         self._changed = changed
+        self._arrived = arrived
         self._feed = Feed(account, peer)
         self._latest: Message | None = None
         """Of what we sent, as far as it is known how far it came."""
@@ -99,6 +101,7 @@ class Conversation:
                         continue
                 if isinstance(event, Message):
                     show_message(self._account, self._out, event, with_date=False)
+                    self._arrived(event)
                 elif not (self._on_screen and isinstance(event, Connected | Disconnected)):
                     record_event(self._out, event, inside=self.peer)
             if happened:

@@ -129,6 +129,21 @@ class Output:
         with contextlib.suppress(OSError):
             self._write(self._stderr, visible(question))
 
+    def ring(self) -> None:
+        """The terminal's bell, if this is a screen."""
+        self._signal("\a")
+
+    def announce(self, text: str) -> None:
+        """Have the terminal show ``text`` as a notification, if this is a screen: OSC 9, as iTerm2 has it."""
+        # Nothing that ends or begins a sequence is left in it. Our own word goes first: a text that begins with a
+        # digit could be a command of those that ConEmu has under the same number.
+        self._signal(f"\x1b]9;e2echat: {visible(text)}\x1b\\")
+
+    def _signal(self, data: str) -> None:
+        if self.is_screen:
+            with contextlib.suppress(OSError):
+                self._write(self._stdout, data)
+
     def abandon(self) -> None:
         """Send what is still buffered for a reader that has gone to nowhere, so that the exit stays silent."""
         if self._stdout is None:

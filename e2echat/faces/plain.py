@@ -8,10 +8,12 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from e2echat.client.events import MessageState
+from e2echat.client.settings import Notify
 from e2echat.errors import InvalidTextError, TextTooLongError
 from e2echat.faces.conversation import Conversation
 from e2echat.faces.exits import Exit, advice_for, sentence_for
 from e2echat.faces.input import Input
+from e2echat.faces.notify import Notifier
 from e2echat.faces.output import Output
 from e2echat.faces.wording import reached
 
@@ -19,9 +21,11 @@ if TYPE_CHECKING:
     from e2echat.client.account import Account
 
 
-def talk_plainly(account: "Account", peer: str, out: Output, stdin: Input) -> None:
+def talk_plainly(
+    account: "Account", peer: str, out: Output, stdin: Input, notify: Notify | None = None
+) -> None:
     """On a terminal without escape codes: the terminal itself echoes what is typed."""
-    conversation = Conversation(account, peer, out)
+    conversation = Conversation(account, peer, out, arrived=Notifier(out, account.settings(), notify).arrived)
     conversation.begin()
     with _followed(conversation) as follower:
         while not follower.done():

@@ -14,8 +14,10 @@ from prompt_toolkit import PromptSession
 from prompt_toolkit.application import run_in_terminal
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 
+from e2echat.client.settings import Notify
 from e2echat.faces.conversation import Conversation
 from e2echat.faces.exits import Exit
+from e2echat.faces.notify import Notifier
 from e2echat.faces.output import Output, Writable
 from e2echat.faces.sanitiser import visible
 from e2echat.faces.suspension import stop_process, suspendable
@@ -24,9 +26,9 @@ if TYPE_CHECKING:
     from e2echat.client.account import Account
 
 
-def talk_on_screen(account: "Account", peer: str, out: Output) -> Exit:
+def talk_on_screen(account: "Account", peer: str, out: Output, notify: Notify | None = None) -> Exit:
     """Until the person leaves with Ctrl+D, Ctrl+C or ``/quit``."""
-    return asyncio.run(_talk(account, peer, out))
+    return asyncio.run(_talk(account, peer, out, notify))
 
 
 class AbovePrompt:
@@ -55,7 +57,7 @@ class InterruptedTyping(EOFError):  # noqa: N818 - an end of input that says how
     """Ctrl+C at the prompt."""
 
 
-async def _talk(account: "Account", peer: str, out: Output) -> Exit:
+async def _talk(account: "Account", peer: str, out: Output, notify: Notify | None) -> Exit:
     keys = KeyBindings()
     prompt: PromptSession[str] = PromptSession(
         "> ",
@@ -78,7 +80,10 @@ async def _talk(account: "Account", peer: str, out: Output) -> Exit:
         event.app.create_background_task(suspend())
 
     above = out.through(lambda terminal: AbovePrompt(terminal, loop))
-    conversation = Conversation(account, peer, above, on_screen=True, changed=prompt.app.invalidate)
+    notifier = Notifier(above, account.settings(), notify)
+    conversation = Conversation(
+        account, peer, above, on_screen=True, changed=prompt.app.invalidate, arrived=notifier.arrived
+    )
     lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
     over = threading.Event()
 

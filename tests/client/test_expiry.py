@@ -6,8 +6,9 @@ import pytest
 
 from e2echat.client import expiry, preferences
 from e2echat.client.arrivals import READ_DELAY
-from e2echat.client.events import MessagesExpired, MessageState, Settings, TypingChanged
+from e2echat.client.events import MessagesExpired, MessageState, TypingChanged
 from e2echat.client.expiry import DAY
+from e2echat.client.settings import Settings
 from e2echat.client.writing import LIVELY, TYPING_AGAIN
 from tests.world import Person, World
 

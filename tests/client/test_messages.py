@@ -8,8 +8,9 @@ import pytest
 
 from e2echat.client.account import Account
 from e2echat.client.backend import GoneError
-from e2echat.client.events import Message, MessageState, Settings
+from e2echat.client.events import Message, MessageState
 from e2echat.client.local import LocalAccount
+from e2echat.client.settings import Settings
 from e2echat.errors import InvalidTextError, LocalError, NoSuchPeerError, TextTooLongError
 
 if TYPE_CHECKING:

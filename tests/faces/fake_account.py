@@ -24,8 +24,8 @@ from e2echat.client.events import (
     Quote,
     Reaction,
     Safety,
-    Settings,
 )
+from e2echat.client.settings import Settings
 from e2echat.client.status import Moved, Status
 from e2echat.errors import (
     InvalidNameError,

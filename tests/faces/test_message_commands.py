@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from e2echat.client.events import MessageState, Quote, Reaction, Settings
+from e2echat.client.events import MessageState, Quote, Reaction
+from e2echat.client.settings import Settings
 from e2echat.faces.exits import Exit
 
 if TYPE_CHECKING:

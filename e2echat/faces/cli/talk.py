@@ -5,9 +5,11 @@ from typing import TYPE_CHECKING
 
 import click
 
+from e2echat.client.settings import Notify
 from e2echat.errors import NoProfileError
 from e2echat.faces.cli.first_run import first_account, found_peer, inviter, present_peer
 from e2echat.faces.cli.options import common, timeout_option, words
+from e2echat.faces.cli.preferences import notify_option
 from e2echat.faces.cli.session import Session
 from e2echat.faces.exits import Exit
 from e2echat.faces.suspension import suspend, suspendable
@@ -21,9 +23,10 @@ if TYPE_CHECKING:
     "--peer", callback=words, metavar="NAME", help="With whom; not needed if there is one contact only."
 )
 @timeout_option(30.0, "With a pipe: how many seconds to wait for deliveries after the last line.")
+@notify_option
 @common()
 @click.pass_obj
-def talk(session: Session, peer: str | None, timeout: float) -> Exit:
+def talk(session: Session, peer: str | None, timeout: float, notify: Notify | None) -> Exit:
     """Talk with somebody: what is typed is sent, what arrives is printed.
 
     On a terminal, /help says what else there is. With a pipe for standard input, every line is sent as it is, and the
@@ -49,11 +52,11 @@ def talk(session: Session, peer: str | None, timeout: float) -> Exit:
         if not session.out.is_screen:
             from e2echat.faces.plain import talk_plainly  # noqa: PLC0415 - see above
 
-            talk_plainly(account, peer, session.out, session.stdin)
+            talk_plainly(account, peer, session.out, session.stdin, notify)
         else:
             from e2echat.faces.talk import talk_on_screen  # noqa: PLC0415 - see above
 
-            return talk_on_screen(account, peer, session.out)
+            return talk_on_screen(account, peer, session.out, notify)
         return Exit.DONE
 
 

@@ -1,0 +1,37 @@
+"""What a person has decided for all conversations."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Notify(StrEnum):
+    """How to tell somebody who looks elsewhere that a message has come."""
+
+    OFF = "off"
+    BELL = "bell"
+    OSC9 = "osc9"
+    """By the terminal, which may be at the far end of a connection."""
+    DESKTOP = "desktop"
+
+
+class Preview(StrEnum):
+    """How much a notification says to whoever sees the screen."""
+
+    FULL = "full"
+    SENDER = "sender"
+    SILENT = "silent"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What to tell of oneself, what to keep, and how to be told of messages.
+
+    ``keep_days`` and ``keep_messages``: what is older, or further back, is deleted; 0: nothing is.
+    """
+
+    read_receipts: bool = True
+    typing: bool = False
+    keep_days: int = 0
+    keep_messages: int = 0
+    notify: Notify = Notify.OFF
+    preview: Preview = Preview.SENDER

@@ -1,0 +1,69 @@
+"""What tells somebody who looks elsewhere that a message has come. docs/cli.md, "Notifications"."""
+
+import time
+from collections.abc import Callable
+
+from e2echat.client.events import Message
+from e2echat.client.settings import Notify, Preview, Settings
+from e2echat.faces.changes import message_text
+from e2echat.faces.output import Output
+from e2echat.faces.sanitiser import visible
+
+GAP = 1.0
+"""Seconds in which one notification is enough, however much comes."""
+LONGEST = 200
+"""Characters of a message in a preview."""
+
+
+class Notifier:
+    """Notifies of messages as the person has decided; ``way``: for this time. Any thread may call, one at a time.
+
+    A notification that fails is said once and costs no message.
+    """
+
+    def __init__(
+        self,
+        out: Output,
+        settings: Settings,
+        way: Notify | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._out = out
+        self._way = settings.notify if way is None else way
+        self._preview = settings.preview
+        self._clock = clock
+        self._quiet_until = 0.0
+
+    def arrived(self, message: Message) -> None:
+        """Tell of a message that has just come."""
+        now = self._clock()
+        if self._way is Notify.OFF or now < self._quiet_until:
+            return
+        self._quiet_until = now + GAP
+        head, text = self._words(message)
+        match self._way:
+            case Notify.BELL:
+                self._out.ring()
+            case Notify.OSC9:
+                self._out.announce(f"{head}: {text}" if text else head)
+            case Notify.DESKTOP:
+                self._on_desktop(head, text)
+
+    def _words(self, message: Message) -> tuple[str, str]:
+        if self._preview is Preview.SILENT:
+            return "New message", ""
+        text = ""
+        # What shows notifications may keep them: nothing of what is to disappear, nor of anybody not yet let in.
+        if self._preview is Preview.FULL and message.standing == "contact" and not message.timer:
+            words = " ".join(message_text(message).split())
+            text = words if len(words) <= LONGEST else f"{words[: LONGEST - 1]}…"
+        return f"Message from {message.sender}", text
+
+    def _on_desktop(self, head: str, text: str) -> None:
+        from e2echat.faces.desktop import show  # noqa: PLC0415 - only for who wants it
+
+        try:
+            show(visible(head), visible(text))
+        except OSError as error:
+            self._way = Notify.OFF
+            self._out.note(f"-- The desktop takes no notifications ({error}); there are no more of them.")
