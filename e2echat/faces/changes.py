@@ -1,5 +1,7 @@
 """What became of messages, as people read it and as programs do. docs/cli.md, "Objects"."""
 
+import re
+
 from e2echat.client.events import (
     Event,
     Message,
@@ -10,10 +12,12 @@ from e2echat.client.events import (
     TimerChanged,
     TypingChanged,
 )
+from e2echat.errors import LocalError
 
 EXCERPT = 40
 """Characters of a message that are enough to know it again."""
 _UNITS = (("week", 604_800), ("day", 86_400), ("hour", 3_600), ("minute", 60), ("second", 1))
+_LETTERS = {name[0]: size for name, size in _UNITS}
 
 
 def message_text(message: Message) -> str:
@@ -25,14 +29,13 @@ def message_text(message: Message) -> str:
     return message.text
 
 
-def content_marks(message: Message) -> list[str]:
-    """What a reader should know of a message beside its text."""
+def content_marks(message: Message, replied: int | None = None) -> list[str]:
+    """What a reader should know of a message beside its text. ``replied``: the number of the one that it answers."""
     marks = []
     if message.reply_to is not None:
         quoted = message.reply_to.text
-        marks.append(
-            "in reply" if quoted is None else f"in reply to {message.reply_to.sender}: {excerpt(quoted)}"
-        )
+        which = f"[{replied}]" if replied else message.reply_to.sender
+        marks.append(f"in reply to {which} “{excerpt(quoted)}”" if quoted else "in reply")
     if message.edited_at is not None:
         marks.append("edited")
     if message.timer:
@@ -105,6 +108,20 @@ def duration(seconds: int) -> str:
             number = seconds // size
             return f"{number} {unit}" if number == 1 else f"{number} {unit}s"
     return "no time"
+
+
+def parsed_duration(text: str) -> int:
+    """The seconds that ``30s``, ``10m``, ``8h``, ``7d``, ``4w`` or ``off`` stand for.
+
+    Raises:
+        LocalError: it stands for none.
+    """
+    if text == "off":
+        return 0
+    match = re.fullmatch(r"(\d{1,9})([smhdw])", text, re.ASCII)
+    if match is None:
+        raise LocalError("TIME is a number with s, m, h, d or w behind it, as in 8h; or off.")
+    return int(match[1]) * _LETTERS[match[2]]
 
 
 def kept_words(days: int, messages: int) -> str:

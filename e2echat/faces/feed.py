@@ -1,7 +1,8 @@
 """What arrives, in order and once: for ``receive`` and ``talk`` alike."""
 
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from e2echat.client.events import Connected, Disconnected, Event, Message, MessageArrived, Missed
@@ -11,6 +12,9 @@ from e2echat.faces.wording import event_record, message_head, message_record, no
 
 if TYPE_CHECKING:
     from e2echat.client.account import Account
+
+TURN = 0.2
+"""Seconds between two looks at whether it is over."""
 
 
 class Feed:
@@ -47,6 +51,23 @@ class Feed:
                     yield event.message
             elif self._is_news(event):
                 yield event
+
+    def follow(
+        self,
+        over: threading.Event,
+        take: Callable[[Message | Event], None],
+        end_turn: Callable[[bool], None] = lambda _last: None,
+    ) -> None:
+        """Have ``take`` take what happens until ``over`` is set, and all that had happened by then.
+
+        ``end_turn`` is called every ``TURN`` seconds, and with True at last.
+        """
+        last = False
+        while not last:
+            last = over.is_set()
+            for event in self.until(time.monotonic() + (0 if last else TURN)):
+                take(event)
+            end_turn(last)
 
     def _is_first(self, message: Message) -> bool:
         """Whether it is meant for us, and was not among what waited."""
@@ -91,7 +112,7 @@ def show_event(out: Output, event: Event, *, inside: str | None = None) -> None:
     """
     sentence = notice(event, inside)
     if sentence:
-        out.note(f"-- {sentence}")
+        out.note(f"-- {sentence}", indent=3)
 
 
 def record_event(out: Output, event: Event, *, inside: str) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from enum import Enum
 from typing import Protocol, Self, TypeAlias
 
+from e2echat.faces.layout import broken, width
 from e2echat.faces.sanitiser import visible, visible_lines
 
 CONTINUED = "    "
@@ -57,12 +58,14 @@ class Output:
         *,
         colour: bool = False,
         is_screen: bool = False,
+        columns: Callable[[], int] = lambda: 0,
     ) -> None:
         self.json = False
         self.is_screen = is_screen
         self._stdout = stdout
         self._stderr = stderr
         self._colour = colour
+        self._columns = columns
         self._lock = threading.Lock()
 
     @classmethod
@@ -79,7 +82,11 @@ class Output:
             and os.environ.get("TERM", "dumb") != "dumb"
         )
         return cls(
-            sys.stdout, sys.stderr, colour=is_screen and not os.environ.get("NO_COLOR"), is_screen=is_screen
+            sys.stdout,
+            sys.stderr,
+            colour=is_screen and not os.environ.get("NO_COLOR"),
+            is_screen=is_screen,
+            columns=_columns if is_screen else lambda: 0,
         )
 
     def through(self, wrap: Callable[[Writable], Writable]) -> Self:
@@ -87,7 +94,9 @@ class Output:
         if self._stdout is None:
             return self
         stream = wrap(self._stdout)
-        return type(self)(stream, stream, colour=self._colour, is_screen=self.is_screen)
+        return type(self)(
+            stream, stream, colour=self._colour, is_screen=self.is_screen, columns=self._columns
+        )
 
     def line(self, *parts: Part) -> None:
         """One line of results for people."""
@@ -95,9 +104,12 @@ class Output:
 
     def text(self, head: tuple[Part, ...], text: str) -> None:
         """A foreign text of any number of lines behind ``head``."""
-        first, *more = visible_lines(text)
-        lines = [self._drawn(head) + first, *(CONTINUED + line for line in more)]
-        self._write_result("\n".join(lines) + "\n")
+        columns, indent = self._columns(), len(CONTINUED)
+        taken = width("".join(_plain(part) for part in head))
+        lines: list[str] = []
+        for line in visible_lines(text):
+            lines += broken(line, columns, indent if lines else taken, indent)
+        self._write_result(self._drawn(head) + f"\n{CONTINUED}".join(lines) + "\n")
 
     def record(self, values: Mapping[str, object]) -> None:
         """One object on one line of ASCII: exact for a program, inert on a terminal."""
@@ -113,10 +125,18 @@ class Output:
         else:
             self.line(*parts)
 
-    def note(self, *parts: Part) -> None:
-        """One line beside the results. That nobody can read it is no reason to stop working."""
+    def note(self, *parts: Part, indent: int | None = None) -> None:
+        """One line beside the results. That nobody can read it is no reason to stop working.
+
+        ``indent``: it may be broken to fit a screen, and goes on so far to the right.
+        """
+        line = self._drawn(parts)
+        if indent is not None:
+            lines = broken("".join(map(_plain, parts)), self._columns(), 0, indent)
+            # Only what fits keeps its styles.
+            line = line if len(lines) == 1 else f"\n{' ' * indent}".join(lines)
         with contextlib.suppress(OSError):
-            self._write(self._stderr, self._drawn(parts) + "\n")
+            self._write(self._stderr, line + "\n")
 
     def error(self, sentence: str, advice: str | None = None) -> None:
         """What went wrong, and what to do next."""
@@ -173,3 +193,15 @@ class Output:
         with self._lock:
             stream.write(data)
             stream.flush()
+
+
+def _plain(part: Part) -> str:
+    return visible(part if isinstance(part, str) else part[1])
+
+
+def _columns() -> int:
+    """Of the terminal that standard output is, now."""
+    try:
+        return os.get_terminal_size(sys.stdout.fileno()).columns
+    except (OSError, ValueError):
+        return 0

@@ -1,6 +1,7 @@
 """Messages and events as people read them, and as programs do. docs/cli.md, "Objects"."""
 
 import contextlib
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from e2echat.client.events import (
@@ -35,12 +36,18 @@ def timestamp(moment: datetime | None) -> str | None:
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def clock(moment: datetime, *, with_date: bool = True) -> str:
-    """``moment`` where the reader is, to the minute. A peer's clock may claim any year at all."""
+def local(moment: datetime) -> datetime:
+    """``moment`` where the reader is. A peer's clock may claim any year at all."""
     with contextlib.suppress(OverflowError, ValueError, OSError):
         # Near the first or last year the local time may have no date to be written as.
-        moment = moment.astimezone()
-    return moment.strftime("%Y-%m-%d %H:%M" if with_date else "%H:%M")
+        return moment.astimezone()
+    return moment
+
+
+def clock(moment: datetime, *, with_date: bool = True, seconds: bool = False) -> str:
+    """``moment`` where the reader is, to the minute or the second."""
+    form = "%H:%M:%S" if seconds else "%H:%M"
+    return local(moment).strftime(f"%Y-%m-%d {form}" if with_date else form)
 
 
 def message_record(message: Message) -> Json:
@@ -77,8 +84,18 @@ def found_record(found: Found) -> Json:
     }
 
 
-def message_head(message: Message, *, with_date: bool = True, with_state: bool = False) -> tuple[Part, ...]:
-    """What stands before a message's text: when, who, and how far that can be trusted."""
+def message_head(
+    message: Message,
+    *,
+    with_date: bool = True,
+    with_state: bool = False,
+    replied: int | None = None,
+    more: Sequence[str] = (),
+) -> tuple[Part, ...]:
+    """What stands before a message's text: when, who, and how far that can be trusted.
+
+    ``replied``: what the message that it answers is called where it is shown; ``more``: further marks.
+    """
     marks: list[str] = []
     if message.direction == "in":
         if message.standing == "stranger":
@@ -93,7 +110,8 @@ def message_head(message: Message, *, with_date: bool = True, with_state: bool =
         name, style = message.sender, Style.FAINT
         if with_state:
             marks.append(message.state.value)
-    marks += content_marks(message)
+    marks += content_marks(message, replied)
+    marks += more
     mark = f" ({'; '.join(marks)})" if marks else ""
     return (Style.FAINT, clock(message.sent_at, with_date=with_date)), " ", (style, name), mark, ": "
 

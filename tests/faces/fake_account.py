@@ -19,11 +19,16 @@ from e2echat.client.events import (
     Invitation,
     Message,
     MessageArrived,
+    MessageDeleted,
+    MessageEdited,
     MessageState,
     Paired,
+    Provenance,
     Quote,
+    Reacted,
     Reaction,
     Safety,
+    TimerChanged,
 )
 from e2echat.client.settings import Settings
 from e2echat.client.status import Moved, Status
@@ -98,6 +103,8 @@ class World:
     """The file, what it was under, and what the profile is under."""
     pages: int = 0
     """That were read of a conversation."""
+    typed: list[bool] = field(default_factory=list)
+    """What was said of our typing."""
     told: int = 0
     """Contacts whom a move concerns."""
     changed: threading.Condition = field(default_factory=threading.Condition)
@@ -220,9 +227,18 @@ class FakeAccount:
     def close(self) -> None:
         self._world.closed += 1
 
-    def send(self, peer: str, text: str, *, reply_to: str | None = None, timeout: float = 30) -> str:
+    def send(
+        self,
+        peer: str,
+        text: str,
+        *,
+        reply_to: str | None = None,
+        message_id: str | None = None,
+        timeout: float = 30,
+    ) -> str:
         self._world.people[peer] = self._known(peer)
         self._world.may_fail("send")
+        answered = next((m for m in self._world.messages if m.id == reply_to), None)
         if len(text.encode()) > MAX_TEXT:
             raise TextTooLongError
         return self._world.message(
@@ -233,7 +249,8 @@ class FakeAccount:
             received_at=None,
             sender=self.name,
             recipient=peer,
-            reply_to=None if reply_to is None else Quote(reply_to, None, None),
+            reply_to=answered and Quote(answered.id, answered.sender, answered.text),
+            **({"id": message_id} if message_id else {}),
         ).id
 
     def wait(self, message_id: str, state: MessageState, timeout: float) -> MessageState:
@@ -352,24 +369,49 @@ class FakeAccount:
         return [Found(message, around, []) for message in found[:limit]]
 
     def edit(self, message_id: str, text: str) -> str:
-        return self._changed(message_id, text=text)
+        self._world.happen(MessageEdited(self._changed(message_id, text=text, edited_at=MOMENT)))
+        return "c" * 32
 
     def delete(self, message_id: str) -> str:
-        return self._changed(message_id, text="", deleted=True)
+        self._world.happen(MessageDeleted(self._changed(message_id, text="", deleted=True)))
+        return "c" * 32
 
     def react(self, message_id: str, reaction: str) -> str:
-        return self._changed(message_id, reactions=[Reaction(self.name, reaction)] if reaction else [])
+        reactions = [Reaction(self.name, reaction)] if reaction else []
+        self._world.happen(Reacted(self._changed(message_id, reactions=reactions), self.name, reaction))
+        return "c" * 32
 
-    def _changed(self, message_id: str, **changes: Any) -> str:
+    def _changed(self, message_id: str, **changes: Any) -> Message:
         for place, message in enumerate(self._world.messages):
             if message.id == message_id:
                 self._world.messages[place] = replace(message, **changes)
-                return "c" * 32
+                return self._world.messages[place]
         raise LocalError("there is no message with that id")
 
     def set_timer(self, peer: str, seconds: int) -> str:
         self._world.people[peer] = replace(self._known(peer), timer=seconds)
+        self._world.happen(TimerChanged(peer, self.name, seconds))
         return "c" * 32
+
+    def typing(self, peer: str, *, active: bool) -> None:
+        self._world.typed.append(active)
+
+    def provenance(self, message_id: str) -> list[Provenance]:
+        return [
+            Provenance(
+                message=message,
+                verified=message.verified,
+                verified_at=MOMENT,
+                verified_by="number",
+                session="ab" * 8,
+                turn=3,
+                kem_epoch=1,
+                size=512,
+                reduced_forward_secrecy=message.reduced_forward_secrecy,
+            )
+            for message in self._world.messages
+            if message.id == message_id
+        ]
 
     def keep(self, peer: str, days: int | None, messages: int | None) -> None:
         self._world.people[peer] = replace(self._known(peer), keep_days=days, keep_messages=messages)

@@ -59,7 +59,7 @@ def test_a_time_that_is_none(cli: "CommandLine", world: "World", lasting: str) -
 def test_a_reply_says_to_what(cli: "CommandLine", world: "World") -> None:
     message = world.message("hi")
     cli("send", "--peer", "bob", "--reply-to", message.id, "yes")
-    assert world.messages[1].reply_to == Quote(message.id, None, None)
+    assert world.messages[1].reply_to == Quote(message.id, "bob", "hi")
 
 
 def test_a_search_prints_what_it_found_and_what_is_around_it(cli: "CommandLine", world: "World") -> None:
@@ -93,7 +93,7 @@ def test_what_is_deleted_or_unknown_is_said_to_be(cli: "CommandLine", world: "Wo
     first, second, third = cli("receive").lines
     assert first.endswith("[deleted]")
     assert "does not know" in second
-    assert "in reply to bob: how␛ are you; disappears: 1 minute; bob: ␛" in third
+    assert "in reply to bob “how␛ are you”; disappears: 1 minute; bob: ␛" in third
 
 
 def test_settings_are_shown_and_changed(cli: "CommandLine", world: "World") -> None:

@@ -19,10 +19,10 @@ from e2echat.client.events import (
     StateChanged,
 )
 from e2echat.errors import KeyChangedError, RefusedError, StorageError
-from e2echat.faces.conversation import Conversation
 from e2echat.faces.feed import Feed
 from e2echat.faces.output import Output
-from e2echat.faces.talk import AbovePrompt
+from e2echat.faces.talking.conversation import Conversation
+from e2echat.faces.talking.screen import AbovePrompt
 
 if TYPE_CHECKING:
     from tests.faces.conftest import CommandLine, Process, Terminal
@@ -207,7 +207,7 @@ def test_a_message_is_shown_once_however_it_is_learnt_of(world: "World") -> None
     out = io.StringIO()
     conversation = Conversation(account, "bob", Output(out, out))
     world.arrive("both waiting and announced")
-    conversation.begin_with_new()
+    conversation.begin()
     over = threading.Event()
     over.set()
     conversation.follow(over)
@@ -347,7 +347,7 @@ class TestStates:
         conversation = Conversation(account, "bob", Output(out, out), on_screen=True)
         world.message("before", direction="out", state=MessageState.READ)
         conversation.begin()
-        assert conversation.summary.endswith("last one read")
+        assert conversation.standing[-1] == "[1] read"
         sent = world.message("now", direction="out", state=MessageState.DELIVERED)
         other = world.message("to another", "carol", direction="out", state=MessageState.STORED)
         for message in (sent, other):
@@ -355,7 +355,7 @@ class TestStates:
         over = threading.Event()
         over.set()
         conversation.follow(over)
-        assert conversation.summary.endswith("last one delivered")
+        assert conversation.standing[-1] == "[2] delivered"
 
     def test_a_program_is_told_how_far_its_lines_come(self, cli: "CommandLine", world: "World") -> None:
         sent = world.message("now", direction="out", state=MessageState.DELIVERED)

@@ -1,6 +1,5 @@
 """What can be done to messages that are there: ``edit``, ``delete``, ``react``, ``disappear``, ``search``."""
 
-import re
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -8,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from e2echat.client.events import MessageState
-from e2echat.faces.changes import message_text
+from e2echat.faces.changes import message_text, parsed_duration
 from e2echat.faces.cli.options import common, peer_argument, timeout_option, words
 from e2echat.faces.cli.session import Session
 from e2echat.faces.exits import Exit
@@ -18,7 +17,6 @@ from e2echat.faces.wording import found_record, message_head, reached
 if TYPE_CHECKING:
     from e2echat.client.account import Account
 
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _timeout = timeout_option(30.0, "How many seconds to wait until the relay has the change.")
 _message = click.argument("message_id", metavar="ID", callback=words)
 
@@ -67,7 +65,7 @@ def react(session: Session, message_id: str, reaction: str | None, timeout: floa
 @click.pass_obj
 def disappear(session: Session, peer: str, lasting: str, timeout: float) -> Exit:
     """Let new messages with PEER, of both sides, disappear once they were read for TIME: 30s, 10m, 8h, 7d, 4w, or off."""
-    seconds = _seconds(lasting)
+    seconds = parsed_duration(lasting)
     return _change(session, timeout, lambda account: account.set_timer(peer, seconds))
 
 
@@ -110,12 +108,3 @@ def _change(session: Session, timeout: float, make: "Callable[[Account], str]") 
         state = account.wait(change, MessageState.STORED, max(0.0, deadline - time.monotonic()))
         session.out.result({"type": "changed", "id": change, "state": state.value}, f"done; {state.value}")
         return Exit.DONE if reached(state, MessageState.STORED) else Exit.QUEUED
-
-
-def _seconds(lasting: str) -> int:
-    if lasting == "off":
-        return 0
-    match = re.fullmatch(r"(\d{1,9})([smhdw])", lasting, re.ASCII)
-    if match is None:
-        raise click.UsageError("TIME is a number with s, m, h, d or w behind it, as in 8h; or off.")
-    return int(match[1]) * _UNITS[match[2]]

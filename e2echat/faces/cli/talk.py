@@ -46,15 +46,15 @@ def talk(session: Session, peer: str | None, timeout: float, notify: Notify | No
         peer = peer or _chosen_peer(session, account, by_hand=by_hand)
         peer = present_peer(session, account, peer) if by_hand else account.safety(peer).name
         if not by_hand:
-            from e2echat.faces.plain import talk_through_pipe  # noqa: PLC0415 - each way of talking loads its own
+            from e2echat.faces.talking.plain import talk_through_pipe  # noqa: PLC0415 - each way of talking loads its own
 
             return talk_through_pipe(account, peer, session.out, session.stdin, timeout)
         if not session.out.is_screen:
-            from e2echat.faces.plain import talk_plainly  # noqa: PLC0415 - see above
+            from e2echat.faces.talking.plain import talk_plainly  # noqa: PLC0415 - see above
 
             talk_plainly(account, peer, session.out, session.stdin, notify)
         else:
-            from e2echat.faces.talk import talk_on_screen  # noqa: PLC0415 - see above
+            from e2echat.faces.talking.screen import talk_on_screen  # noqa: PLC0415 - see above
 
             return talk_on_screen(account, peer, session.out, notify)
         return Exit.DONE

@@ -12,15 +12,18 @@ from typing import TYPE_CHECKING
 
 from prompt_toolkit import PromptSession
 from prompt_toolkit.application import run_in_terminal
-from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
+from prompt_toolkit.history import InMemoryHistory
+from prompt_toolkit.shortcuts import CompleteStyle
 
 from e2echat.client.settings import Notify
-from e2echat.faces.conversation import Conversation
 from e2echat.faces.exits import Exit
 from e2echat.faces.notify import Notifier
-from e2echat.faces.output import Output, Writable
+from e2echat.faces.output import Output, Style, Writable
 from e2echat.faces.sanitiser import visible
 from e2echat.faces.suspension import stop_process, suspendable
+from e2echat.faces.talking.conversation import Conversation
+from e2echat.faces.talking.keys import Commands, Pen, talk_keys
+from e2echat.faces.talking.standing import fitted
 
 if TYPE_CHECKING:
     from e2echat.client.account import Account
@@ -58,15 +61,6 @@ class InterruptedTyping(EOFError):  # noqa: N818 - an end of input that says how
 
 
 async def _talk(account: "Account", peer: str, out: Output, notify: Notify | None) -> Exit:
-    keys = KeyBindings()
-    prompt: PromptSession[str] = PromptSession(
-        "> ",
-        bottom_toolbar=lambda: f" {visible(conversation.summary)} | /help",
-        erase_when_done=True,
-        # In a task, KeyboardInterrupt would tear down the loop with the terminal as it is.
-        interrupt_exception=InterruptedTyping,
-        key_bindings=keys,
-    )
     loop = asyncio.get_running_loop()
 
     async def suspend() -> None:
@@ -75,14 +69,43 @@ async def _talk(account: "Account", peer: str, out: Output, notify: Notify | Non
         await run_in_terminal(stop_process)
         await asyncio.to_thread(account.take_up)
 
-    @keys.add("c-z")
-    def _(event: KeyPressEvent) -> None:
-        event.app.create_background_task(suspend())
+    def standing() -> str:
+        return " " + visible(
+            fitted([*conversation.standing, "/help"], prompt.app.output.get_size().columns - 1)
+        )
+
+    prompt: PromptSession[str] = PromptSession(
+        "> ",
+        prompt_continuation="  ",
+        bottom_toolbar=standing,
+        erase_when_done=True,
+        # What was typed is nowhere but in memory.
+        history=InMemoryHistory(),
+        completer=Commands(),
+        complete_while_typing=False,
+        complete_style=CompleteStyle.READLINE_LIKE,
+        # In a task, KeyboardInterrupt would tear down the loop with the terminal as it is.
+        interrupt_exception=InterruptedTyping,
+        key_bindings=talk_keys(suspend),
+    )
+    pen = Pen(account, peer)
+    prompt.default_buffer.on_text_changed += lambda buffer: pen.at(buffer.text)
+
+    async def offer(text: str) -> bool:
+        if prompt.default_buffer.text:
+            return False
+        prompt.default_buffer.insert_text(text)
+        return True
 
     above = out.through(lambda terminal: AbovePrompt(terminal, loop))
-    notifier = Notifier(above, account.settings(), notify)
     conversation = Conversation(
-        account, peer, above, on_screen=True, changed=prompt.app.invalidate, arrived=notifier.arrived
+        account,
+        peer,
+        above,
+        on_screen=True,
+        arrived=Notifier(above, account.settings(), notify).arrived,
+        changed=prompt.app.invalidate,
+        suggest=lambda text: asyncio.run_coroutine_threadsafe(offer(text), loop).result(),
     )
     lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
     over = threading.Event()
@@ -95,13 +118,17 @@ async def _talk(account: "Account", peer: str, out: Output, notify: Notify | Non
     await asyncio.to_thread(conversation.begin)
     follower = asyncio.create_task(asyncio.to_thread(conversation.follow, over))
     sender = asyncio.create_task(asyncio.to_thread(enter_lines))
+    telling = asyncio.create_task(pen.run())
     try:
         with suspendable(lambda: asyncio.run_coroutine_threadsafe(suspend(), loop).result()):
             return await _read_lines(prompt, lines, {follower, sender})
     finally:
+        telling.cancel()
         lines.put(None)
         over.set()
         await asyncio.gather(follower, sender)
+        if prompt.default_buffer.text:
+            out.text(((Style.BAD, "not sent"), ": "), prompt.default_buffer.text)
 
 
 async def _read_lines(

@@ -2,19 +2,20 @@
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from e2echat.client.events import MessageState
+from e2echat.client.events import Event, Message, MessageState, StateChanged
 from e2echat.client.settings import Notify
 from e2echat.errors import InvalidTextError, TextTooLongError
-from e2echat.faces.conversation import Conversation
 from e2echat.faces.exits import Exit, advice_for, sentence_for
+from e2echat.faces.feed import Feed, record_event, show_message
 from e2echat.faces.input import Input
 from e2echat.faces.notify import Notifier
 from e2echat.faces.output import Output
+from e2echat.faces.talking.conversation import Conversation
 from e2echat.faces.wording import reached
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ def talk_plainly(
     """On a terminal without escape codes: the terminal itself echoes what is typed."""
     conversation = Conversation(account, peer, out, arrived=Notifier(out, account.settings(), notify).arrived)
     conversation.begin()
-    with _followed(conversation) as follower:
+    with _beside(conversation.follow) as follower:
         while not follower.done():
             try:
                 line = stdin.line()
@@ -46,9 +47,17 @@ def talk_through_pipe(account: "Account", peer: str, out: Output, stdin: Input, 
     Raises:
         E2EChatError: a line cannot be sent; those before it are, or are kept in the outbox.
     """
-    conversation = Conversation(account, peer, out)
-    conversation.begin_with_new()
-    with _followed(conversation) as follower:
+    feed = Feed(account, peer)
+    for message in feed.waiting():
+        show_message(account, out, message)
+
+    def take(event: Message | Event) -> None:
+        if isinstance(event, Message):
+            show_message(account, out, event, with_date=False)
+        elif not isinstance(event, StateChanged) or event.message.peer == peer:
+            record_event(out, event, inside=peer)
+
+    with _beside(lambda over: feed.follow(over, take)) as follower:
         sent = []
         for line in stdin.lines():
             sent.append(account.send(peer, line))
@@ -70,11 +79,11 @@ def talk_through_pipe(account: "Account", peer: str, out: Output, stdin: Input, 
 
 
 @contextmanager
-def _followed(conversation: Conversation) -> Iterator[Future[None]]:
+def _beside(follow: Callable[[threading.Event], None]) -> Iterator[Future[None]]:
     """Print what happens beside; an error in that ends the conversation and is raised at its end."""
     over = threading.Event()
     with ThreadPoolExecutor(max_workers=1) as executor:
-        follower = executor.submit(conversation.follow, over)
+        follower = executor.submit(follow, over)
         try:
             yield follower
         finally:

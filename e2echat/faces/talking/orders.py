@@ -1,0 +1,158 @@
+"""What each command of ``talk`` does. What it changes is said when the account tells of it, here and in every other talk."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from e2echat.client.events import Message
+from e2echat.faces.changes import duration, excerpt, parsed_duration
+from e2echat.faces.input import checked_text
+from e2echat.faces.output import Output, Style
+from e2echat.faces.talking.lines import COMMANDS, LAST, Order, UnclearError, split_message
+from e2echat.faces.talking.stream import Stream
+from e2echat.faces.wording import grouped, status_lines
+
+if TYPE_CHECKING:
+    from e2echat.client.account import Account
+
+FOUND = 10
+"""Messages that one search shows."""
+
+
+class Orders:
+    """Commands in the conversation with ``peer``.
+
+    ``send`` sends a text, perhaps in reply. ``suggest`` puts a text where the next line is typed, and says whether it could.
+    """
+
+    def __init__(
+        self,
+        account: "Account",
+        peer: str,
+        out: Output,
+        stream: Stream,
+        send: Callable[[str, Message | None], None],
+        suggest: Callable[[str], bool],
+    ) -> None:
+        self._account = account
+        self._peer = peer
+        self._out = out
+        self._stream = stream
+        self._send = send
+        self._suggest = suggest
+        self._orders: dict[str, Callable[[str], None]] = {
+            "help": self._help,
+            "reply": self._reply,
+            "react": self._react,
+            "edit": self._edit,
+            "delete": self._delete,
+            "disappear": self._disappear,
+            "search": self._search,
+            "verify": self._verify,
+            "accept": self._accept,
+            "status": self._status,
+        }
+
+    def obey(self, order: Order) -> bool:
+        """Carry out a command.
+
+        Returns:
+            Whether the conversation goes on.
+
+        Raises:
+            UnclearError: something is missing in it, or it names no message.
+            E2EChatError: it cannot be done.
+        """
+        if order.name == "quit":
+            return False
+        if order.name == "block":
+            self._account.block(self._peer)
+            self._stream.note(f"To undo it: e2echat accept {self._peer}")
+            return False
+        self._orders[order.name](order.argument)
+        return True
+
+    # --- messages --------------------------------------------------------------------------------------------------
+
+    def _reply(self, argument: str) -> None:
+        which, text = split_message(argument)
+        self._require(text, "Say what to answer: /reply TEXT, or /reply N TEXT.")
+        self._send(text, self._stream.find(which, None if isinstance(which, int) else "in"))
+
+    def _react(self, argument: str) -> None:
+        which, reaction = split_message(argument)
+        if which is None:
+            self._require(
+                reaction, "Say with what: /react PICTURE, or /react N PICTURE; /react N takes it back."
+            )
+        message = self._stream.find(which, None if isinstance(which, int) else "in")
+        self._account.react(message.id, reaction)
+
+    def _edit(self, argument: str) -> None:
+        which, text = split_message(argument)
+        message = self._stream.find(which, "out")
+        if text:
+            self._account.edit(message.id, checked_text(text))
+        elif not self._suggest(f"/edit {self._stream.name(message)[1:-1]} {message.text}"):
+            raise UnclearError("Say what it is to say: /edit TEXT, or /edit N TEXT.")
+
+    def _delete(self, argument: str) -> None:
+        which, rest = split_message(argument)
+        if which is None or rest:
+            raise UnclearError(f"Say which one, and nothing else: /delete N, or /delete {LAST}.")
+        self._account.delete(self._stream.find(which, "out").id)
+
+    def _search(self, argument: str) -> None:
+        self._require(argument, "Say what to look for: /search WORDS")
+        found = self._account.search(argument, peer=self._peer, limit=FOUND)
+        for each in sorted(found, key=lambda each: each.message.number):
+            self._stream.show_again(each.message)
+        quoted = f"“{excerpt(argument)}”"
+        self._stream.note(
+            f"{len(found) or 'Nothing'} found for {quoted}"
+            + (", best of all." if len(found) == FOUND else ".")
+        )
+
+    def _disappear(self, argument: str) -> None:
+        if argument:
+            self._account.set_timer(self._peer, parsed_duration(argument))
+            return
+        contact = next((each for each in self._account.contacts() if each.name == self._peer), None)
+        lasting = (
+            f"disappear {duration(contact.timer)} after they were read"
+            if contact and contact.timer
+            else "stay"
+        )
+        self._stream.note(f"New messages {lasting}. To change that: /disappear 8h, or /disappear off")
+
+    # --- people ----------------------------------------------------------------------------------------------------
+
+    def _verify(self, argument: str) -> None:
+        if argument:
+            self._account.verify(self._peer, argument)
+            return
+        number = grouped(self._account.safety(self._peer).number)
+        self._stream.note("The number of you two. Ask for it by voice, then type /verify and what you hear:")
+        self._stream.note((Style.STRONG, number))
+
+    def _accept(self, _argument: str) -> None:
+        self._account.accept(self._peer)
+
+    # --- the rest --------------------------------------------------------------------------------------------------
+
+    def _help(self, _argument: str) -> None:
+        for name, arguments, why in COMMANDS:
+            self._stream.note(f"/{f'{name} {arguments}':<18} {why}", indent=23)
+        self._stream.note(f"{'//TEXT':<19} send a text that begins with a slash", indent=23)
+        self._stream.note(
+            "N is a number that stands before a message, as in: /reply 3 yes. Alt+Enter begins a new line, Up and "
+            "Ctrl+R find what was typed, Tab completes commands."
+        )
+
+    def _status(self, _argument: str) -> None:
+        for what, how in status_lines(self._account.status()):
+            self._stream.note(f"{what:<17}{how}")
+
+    @staticmethod
+    def _require(text: str, sentence: str) -> None:
+        if not text:
+            raise UnclearError(sentence)

@@ -1,0 +1,111 @@
+"""``talk`` as two people use it: keys, commands and what the other side sees of them, on real terminals."""
+
+from collections.abc import Callable
+
+import pytest
+
+from e2echat.client.account import Account
+from e2echat.client.events import MessageState
+from tests.e2e.processes import PATIENCE, RelayProcess, Someone, Terminal
+
+Pair = tuple[Terminal, Terminal]
+
+
+@pytest.fixture
+def pair(relay: RelayProcess, people: Callable[..., Someone]) -> Pair:
+    """Alice and Bob, contacts, each at a terminal in the conversation with the other."""
+    alice, bob = (people(name, relay.address) for name in ("alice", "bob"))
+    # In this process, which is several times faster than commands.
+    with (
+        Account.create(alice.profile, "alice", relay.address, None),
+        Account.create(bob.profile, "bob", relay.address, None) as account,
+    ):
+        account.wait(account.send("alice", "hello"), MessageState.STORED, PATIENCE)
+    at_alice = alice.terminal("talk", "--peer", "bob")
+    at_bob = bob.terminal("talk", "--peer", "alice")
+    for terminal in (at_alice, at_bob):
+        terminal.wait_for("connected", "hello")
+    return at_alice, at_bob
+
+
+def leave(*terminals: Terminal) -> None:
+    for terminal in terminals:
+        terminal.type("/quit\r")
+        assert terminal.end() == 0
+
+
+def test_several_lines_are_one_message(pair: Pair) -> None:
+    at_alice, at_bob = pair
+    at_alice.type("first\x1b\rsecond\nthird")
+    at_alice.wait_for("> first", "  second", "  third")
+    at_alice.type("\r")
+    at_bob.wait_for("alice: first", "    second", "    third")
+    at_alice.type("\x1b[200~//pasted\r\n  lines\rare one\x1b[201~")
+    at_alice.wait_for("> //pasted", "    lines", "  are one")
+    at_alice.type("\r")
+    at_bob.wait_for("alice: /pasted", "      lines", "    are one")
+    leave(*pair)
+
+
+def test_what_was_typed_comes_back_with_up_and_ctrl_r(pair: Pair) -> None:
+    at_alice, at_bob = pair
+    for text in ("apples", "pears", "plums"):
+        at_alice.type(f"{text}\r")
+        at_bob.wait_for(f"alice: {text}")
+    at_alice.type("\x1b[A\x1b[A!")
+    at_alice.wait_for("> pears!")
+    at_alice.type("\r")
+    at_bob.wait_for("alice: pears!")
+    at_alice.type("\x12app")
+    at_alice.wait_for("(reverse-i-search)`app': apples")
+    at_alice.type("\r\r")
+    at_bob.wait_for("alice: apples")
+    leave(*pair)
+
+
+def test_tab_completes_commands_and_slips_are_not_sent(pair: Pair) -> None:
+    at_alice, at_bob = pair
+    at_alice.type("/re\t")
+    at_alice.wait_for("/reply", "/react")
+    at_alice.type("p\thi there\r")
+    at_bob.wait_for("alice (in reply to [1] “hello”): hi there")
+    for slip, answer in (("/quti", "Did you mean /quit?"), (" /quit", "A command has no space before it")):
+        at_alice.type(f"{slip}\r")
+        at_alice.wait_for(f"not sent: {slip}", answer)
+    at_alice.type("//quti\r")
+    at_bob.wait_for("alice: /quti")
+    assert not any("alice: /quit" in line for line in at_bob.lines())
+    leave(*pair)
+
+
+def test_changes_are_said_of_numbers_on_both_sides(pair: Pair) -> None:
+    at_alice, at_bob = pair
+    at_alice.type("helo\r")
+    at_bob.wait_for("[2]", "alice: helo")
+    at_bob.type("half a line")
+    at_alice.type("/edit\r")
+    at_alice.wait_for("> /edit 2 helo")
+    at_alice.type("\x7flo world\r")
+    for terminal in pair:
+        terminal.wait_for("alice (edited; before: “helo”): hello world")
+    at_alice.type("/react 1 👍\r")
+    for terminal in pair:
+        terminal.wait_for("alice reacted 👍 to [1] “hello”")
+    at_alice.type("/delete last\r")
+    for terminal in pair:
+        terminal.wait_for("alice deleted [2].")
+    at_alice.type("/disappear 10m\r")
+    for terminal in pair:
+        terminal.wait_for("disappear 10 minutes after they were read")
+    at_bob.wait_for("> half a line")
+    at_bob.type("\x15/search hel\r")
+    at_bob.wait_for("1 found for “hel”")
+    leave(*pair)
+
+
+def test_what_is_being_typed_is_not_lost_when_leaving(pair: Pair) -> None:
+    at_alice, at_bob = pair
+    at_alice.type("too late for th\x03")
+    assert at_alice.end() == 130
+    assert any("not sent: too late for th" in line for line in at_alice.lines())
+    leave(at_bob)

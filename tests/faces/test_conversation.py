@@ -1,0 +1,248 @@
+"""A conversation as a stream, on a terminal without escape codes and as a screen shows it."""
+
+import io
+import re
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from e2echat.client.events import (
+    Event,
+    MessageDeleted,
+    MessageEdited,
+    MessagesExpired,
+    MessageState,
+    Quote,
+    Reacted,
+    Reaction,
+    StateChanged,
+    TypingChanged,
+)
+from e2echat.faces.output import Output
+from e2echat.faces.talking.conversation import Conversation
+from e2echat.faces.talking.standing import fitted
+
+if TYPE_CHECKING:
+    from tests.faces.conftest import CommandLine
+    from tests.faces.fake_account import World
+
+Talk = Callable[..., str]
+
+
+@pytest.fixture
+def talk(world: "World") -> Talk:
+    """Take up the conversation with bob, type lines, and have events happen: what the screen shows of it."""
+
+    def run(*lines: str, then: tuple[Event, ...] = (), **options: Any) -> str:
+        account: Any = world.account_class().open(Path(), str)
+        out = io.StringIO()
+        conversation = Conversation(account, "bob", Output(out, out), **{"on_screen": True, **options})
+        conversation.begin()
+        for line in lines:
+            if not conversation.enter(line):
+                break
+        for event in then:
+            world.happen(event)
+        over = threading.Event()
+        over.set()
+        conversation.follow(over)
+        return out.getvalue()
+
+    return run
+
+
+class TestCommands:
+    def test_reply(self, talk: Talk, world: "World") -> None:
+        world.message("where are you")
+        world.message("and when")
+        said = talk("/reply soon", "/reply 1 at home", "/reply last 3 hours", "/reply [2] hm", "/reply 9 x")
+        answers = [(m.text, m.reply_to and m.reply_to.text) for m in world.messages if m.direction == "out"]
+        assert answers == [
+            ("soon", "and when"),
+            ("at home", "where are you"),
+            ("3 hours", "and when"),
+            ("hm", "and when"),
+        ]
+        assert "alice (in reply to [1] “where are you”): at home" in said
+        assert "not done: /reply 9 x" in said
+        assert "no message [9]" in said
+
+    def test_edit_is_of_ones_own_last_text(self, talk: Talk, world: "World") -> None:
+        world.message("theirs")
+        said = talk(
+            "helo", "second", "/edit 2 hello", "/edit [3] third", "/edit 1 mine now", "/edit last 2 x"
+        )
+        assert [m.text for m in world.messages] == ["theirs", "hello", "2 x"]
+        assert "[2] 12:34 alice (edited; before: “helo”): hello" in re.sub(r"\d\d:\d\d", "12:34", said)
+        assert "[1] is not yours" in said
+
+    def test_edit_without_a_text_offers_the_old_one(self, talk: Talk, world: "World") -> None:
+        offered: list[str] = []
+
+        def suggest(text: str) -> bool:
+            offered.append(text)
+            return True
+
+        talk("helo", "/edit", suggest=suggest)
+        assert offered == ["/edit 1 helo"]
+        assert "/edit TEXT" in talk("/edit")
+
+    def test_react(self, talk: Talk, world: "World") -> None:
+        world.message("shall we")
+        said = talk("/react 👍", "mine", "/react 2 ok", "/react")
+        assert [[r.text for r in m.reactions] for m in world.messages] == [["👍"], ["ok"]]
+        assert "alice reacted 👍 to [1] “shall we”" in said
+        assert "/react N takes it back" in said
+        assert "took back a reaction" in talk("/react 1")
+
+    def test_delete_wants_to_be_told_which(self, talk: Talk, world: "World") -> None:
+        world.message("theirs")
+        said = talk("mine", "/delete", "/delete 1", "/delete 2 now", "/delete 2", "/delete 2")
+        assert [m.deleted for m in world.messages] == [False, True]
+        assert "alice deleted [2]." in said
+        assert talk("again", "/delete last").count("deleted [") == 1
+
+    def test_search(self, talk: Talk, world: "World") -> None:
+        for text in ("apples", "pears", "more apples"):
+            world.shown.append(world.message(text).id)
+        said = talk("/search apples", "/search plums", "/search")
+        assert said.count("bob: apples") == said.count("bob: more apples") == 2
+        assert "2 found for “apples”" in said
+        assert "Nothing found for “plums”" in said
+        assert "/search WORDS" in said
+
+    def test_what_was_found_can_be_answered(self, talk: Talk, world: "World") -> None:
+        for number in range(15):
+            world.shown.append(world.message(f"note {number}").id)
+        talk("/search note 0", "/reply 11 found you")
+        assert world.messages[-1].reply_to
+        assert world.messages[-1].reply_to.text == "note 0"
+
+    def test_disappear(self, talk: Talk, world: "World") -> None:
+        said = talk("/disappear", "/disappear 8h", "/disappear soon", "/disappear")
+        assert world.people["bob"].timer == 8 * 3600
+        assert "New messages stay" in said
+        assert "TIME is a number" in said
+        assert "New messages disappear 8 hours" in said
+
+    @pytest.mark.parametrize("line", ["/quti", " /quit", "/etc/hosts", "/reply", "/delete"])
+    def test_a_slip_is_said_and_nothing_sent(self, talk: Talk, world: "World", line: str) -> None:
+        said = talk(line, "fine")
+        assert world.sent() == ["fine"]
+        assert f"{line}\n-- " in said
+
+    def test_a_refused_command_is_given_back(self, talk: Talk) -> None:
+        assert "not done: /disappear 1y" in talk("/disappear 1y")
+
+
+class TestStream:
+    def test_days_and_news_are_ruled_off(self, talk: Talk, world: "World") -> None:
+        day = timedelta(days=1)
+        first = world.message("before")
+        world.shown.append(first.id)
+        world.message("late", received_at=first.sent_at + 2 * day)
+        world.message("next", sent_at=first.sent_at + 2 * day, received_at=first.sent_at + 2 * day)
+        lines = talk().splitlines()
+        assert lines[0].startswith("-- Sunday, 2026-03-01")
+        assert [line.split(": ")[-1] for line in lines[1:6]] == [
+            "before",
+            "-- 2 new messages --",
+            "-- Tuesday, 2026-03-03 --",
+            "late",
+            "next",
+        ]
+        assert "[2] 2026-03-01 " in lines[4]
+        assert "2026" not in lines[5]
+
+    def test_what_the_other_side_changes_is_said_of_a_number(self, talk: Talk, world: "World") -> None:
+        message = world.message("helo")
+        other = world.message("oops")
+        gone = world.message("of long ago")
+        said = talk(
+            then=(
+                MessageEdited(replace(message, text="hello", edited_at=message.sent_at)),
+                Reacted(replace(message, reactions=[Reaction("bob", "👍")]), "bob", "👍"),
+                MessageDeleted(replace(other, text="", deleted=True)),
+                MessageDeleted(replace(gone, number=77, text="", deleted=True)),
+            )
+        )
+        assert "bob (edited; before: “helo”): hello" in said
+        assert "bob reacted 👍 to [1]" in said
+        assert "bob deleted [2]." in said
+        assert "oops" not in said.partition("deleted [2]")[2]
+        assert "bob deleted a message of 2026-03-01" in said
+
+    def test_a_reply_to_what_is_not_here_names_its_author(self, talk: Talk, world: "World") -> None:
+        world.message("yes", reply_to=Quote("f" * 32, "alice", "an old question"))
+        world.message("no", reply_to=Quote("e" * 32, None, None))
+        said = talk()
+        assert "(in reply to alice “an old question”): yes" in said
+        assert "(in reply): no" in said
+
+    def test_what_has_disappeared_cannot_be_referred_to(self, talk: Talk, world: "World") -> None:
+        world.shown.append(world.message("secret").id)
+        account: Any = world.account_class().open(Path(), str)
+        out = io.StringIO()
+        conversation = Conversation(account, "bob", Output(out, out), on_screen=True)
+        conversation.begin()
+        world.happen(MessagesExpired("bob", [1]))
+        over = threading.Event()
+        over.set()
+        conversation.follow(over)
+        conversation.enter("/reply 1 hm")
+        assert "no message [1]" in out.getvalue()
+
+    def test_what_another_process_sends_is_shown(self, talk: Talk, world: "World") -> None:
+        said = talk("here")
+        sent = world.message(
+            "from a script", direction="out", state=MessageState.STORED, sender="alice", received_at=None
+        )
+        said = talk(then=(StateChanged(sent), StateChanged(replace(sent, state=MessageState.READ))))
+        assert said.count("from a script") == 1
+        assert "[2] read" in said
+
+    def test_states_of_what_was_sent(self, talk: Talk, world: "World") -> None:
+        sent = [world.message(f"m{n}", direction="out", state=MessageState.STORED) for n in range(2)]
+        assert "m1" in talk()
+        said = talk(then=tuple(StateChanged(replace(m, state=MessageState.READ)) for m in sent))
+        assert "-- [1]-[2] read" in said
+
+    def test_a_plain_terminal_is_told_the_number_and_not_the_text(self, talk: Talk, world: "World") -> None:
+        said = talk("typed here", on_screen=False)
+        assert "-- [1] queued" in said
+        assert "typed here" not in said
+
+
+class TestStanding:
+    def test_typing_is_in_view_until_a_message_comes(self, world: "World") -> None:
+        account: Any = world.account_class().open(Path(), str)
+        out = io.StringIO()
+        conversation = Conversation(account, "bob", Output(out, out), on_screen=True)
+        over = threading.Event()
+        over.set()
+        world.happen(TypingChanged("bob", active=True))
+        conversation.follow(over)
+        assert "bob is typing" in conversation.standing
+        world.arrive("done")
+        conversation.follow(over)
+        assert "bob is typing" not in conversation.standing
+        assert "typing" not in out.getvalue()
+
+    def test_what_matters_most_stays(self) -> None:
+        parts = ["bob", "not verified", "connected", "[12] delivered", "/help"]
+        assert fitted(parts, 100) == " | ".join(parts)
+        assert fitted(parts, 30) == "bob | not verified | connected"
+        assert fitted(parts, 2) == "bob"
+
+
+def test_a_timer_in_force_is_said_at_the_beginning(
+    cli: "CommandLine", world: "World", person: Callable[..., Any]
+) -> None:
+    cli.by_hand = True
+    world.people["bob"] = person("bob", timer=3600)
+    assert "disappear 1 hour after they were read" in cli("talk", "--peer", "bob").err
