@@ -213,7 +213,7 @@ def _act(world: World, client: Client, what: int, script: Script, channel: int) 
 @cache
 def _address() -> tuple[RelayAddress, bytes]:
     hello = HelloRecord.create(RELAY, bytes(32), bytes(32), 1)
-    return RelayAddress(RELAY.public, "localhost", 7443), relay.encode(relay.Hello(hello.raw))[8:]
+    return RelayAddress(RELAY.public, "localhost", 7443), relay.encode(relay.Hello(hello.raw, 0))[8:]
 
 
 @cache

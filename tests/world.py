@@ -117,7 +117,7 @@ class Person:
                 self.dial(link)
 
     def dial(self, link: str) -> None:
-        self.pipes[link] = Pipe(self.world.board.opened(NO_CERTIFICATE, self.world.seconds))
+        self.pipes[link] = Pipe(self.world.board.opened(NO_CERTIFICATE, self.world.seconds, self.world.now))
         self.step(lambda: self.engine.link_up(link, NO_CERTIFICATE))
 
     def cut(self, link: str) -> None:

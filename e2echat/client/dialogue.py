@@ -167,6 +167,8 @@ class Dialogue(ABC):
         self._certificate_hash = certificate_hash
         self._hello: HelloRecord | None = None
         self._request = 0
+        self.relay_time = 0
+        """The relay's wall clock when it greeted, unix milliseconds."""
         self.outgoing: list[bytes] = []
 
     def frame(self, tag: int, body: bytes) -> list[Happening]:
@@ -191,6 +193,7 @@ class Dialogue(ABC):
         if hello.version != PROTOCOL_VERSION:
             raise MalformedError(f"the relay speaks version {hello.version} of the protocol")
         self._hello = hello
+        self.relay_time = message.time
 
     @property
     def hello(self) -> HelloRecord:

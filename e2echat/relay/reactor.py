@@ -188,7 +188,8 @@ class Reactor:
 
     def _open(self, peer: Peer, now: float) -> None:
         """The transport is ready."""
-        peer.connection = self._board.opened(self._certificate_hash, now, counted(peer.host))
+        wall_clock = time.time_ns() // 1_000_000
+        peer.connection = self._board.opened(self._certificate_hash, now, wall_clock, counted(peer.host))
         self._by_number[peer.connection.number] = peer
         if self._recorder:
             self._recorder.opened(peer.connection.number, peer.host)

@@ -97,12 +97,15 @@ class Switchboard:
         known = [self._directory.restore(*account).account for account in accounts]
         self._delivery.restore(((account.mailbox, account.capabilities) for account in known), segments)
 
-    def opened(self, certificate_hash: bytes, now: float, address: str | None = None) -> Connection:
+    def opened(
+        self, certificate_hash: bytes, now: float, wall_clock: int, address: str | None = None
+    ) -> Connection:
         """A connection has come about: greet it.
 
         Args:
             certificate_hash: 32 bytes, zeros without TLS.
             now: as everywhere.
+            wall_clock: the time of day that the greeting tells, in unix milliseconds.
             address: what its requests are counted under, if they are.
         """
         nonce = self._randomness.octets(32)
@@ -111,7 +114,7 @@ class Switchboard:
         connection = Connection(number, hello, self._limits, now, self._dirty, self.counters, address)
         self._next_number += 1
         self._connections[connection.number] = connection
-        connection.send(relay_messages.encode(relay_messages.Hello(hello.raw)))
+        connection.send(relay_messages.encode(relay_messages.Hello(hello.raw, wall_clock)))
         return connection
 
     def received(self, connection: Connection, data: bytes, now: float) -> None:

@@ -65,10 +65,11 @@ class Refusal(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Hello(Message):
-    """Relay to client, first on every connection: the signed hello record."""
+    """Relay to client, first on every connection: the signed hello record, and the relay's wall clock in unix milliseconds."""
 
     KIND: ClassVar[str] = "hello"
     record: Record
+    time: Annotated[int, Unsigned(53)]
 
 
 @dataclass(frozen=True, slots=True)

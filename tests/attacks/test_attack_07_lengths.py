@@ -117,7 +117,7 @@ def test_a_request_cut_anywhere_on_its_way_is_whole(
         frames.frame(frames.Tag.REFUSED, bytes(13)),
         *(frames.frame(tag, bytes(8)) for tag in (6, 255, 256, 2**32 - 1)),
         messages.encode(messages.Done(1)),
-        messages.encode(messages.Hello(bytes(64))),
+        messages.encode(messages.Hello(bytes(64), 0)),
         frames.frame(frames.Tag.CONTROL),
         frames.frame(frames.Tag.CONTROL, codec.encode({"kind": "fetch"})),
         frames.frame(frames.Tag.CONTROL, codec.encode({"kind": "nothing"})),

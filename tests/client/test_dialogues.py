@@ -50,7 +50,7 @@ def _frames(data: bytes) -> list[tuple[int, bytes]]:
 
 
 def _hello(key: SigningKey = RELAY, certificate: bytes = NO_CERTIFICATE, version: int = 1) -> Message:
-    return relay.Hello(HelloRecord.create(key, bytes(32), certificate, version).raw)
+    return relay.Hello(HelloRecord.create(key, bytes(32), certificate, version).raw, 0)
 
 
 def _say(dialogue: Dialogue, message: Message) -> list[Any]:

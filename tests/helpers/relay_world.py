@@ -70,7 +70,7 @@ class Client:
 
     def __init__(self, world: "World") -> None:
         self.world = world
-        self.connection = world.board.opened(NO_CERTIFICATE, world.now)
+        self.connection = world.board.opened(NO_CERTIFICATE, world.now, EPOCH * 1000)
         self.seen = 0
         """Envelopes delivered so far."""
         self._decoder = frames.FrameDecoder()

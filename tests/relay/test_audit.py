@@ -61,7 +61,7 @@ class Stage:
     def greet(self, connection: int, address: str) -> HelloRecord:
         self.recorder.opened(connection, address)
         hello = HelloRecord.create(self.relay, RANDOM.octets(32), NO_CERTIFICATE, 1)
-        self.say(connection, "out", messages.Hello(hello.raw))
+        self.say(connection, "out", messages.Hello(hello.raw, 0))
         return hello
 
     def sign_in(self, connection: int, address: str, name: str) -> None:

@@ -259,7 +259,7 @@ def _messages(hello: bytes, claim: bytes, auth: bytes, capability_hash: bytes) -
     prekeys: Mapping[str, Cbor] = {"signed": BOB.signed_record, "one_time": BOB.one_time_record}
     records: dict[str, Cbor] = {"identity": BOB.identity, "device": BOB.device}
     mailbox: dict[str, Cbor] = {"mailbox": MAILBOX}
-    yield {"kind": "hello", "record": hello}
+    yield {"kind": "hello", "record": hello, "time": 1_772_884_800_000}
     yield {"kind": "claim", "request": 1, **records, "claim": claim, "capability_hash": capability_hash}
     yield {"kind": "authenticate", "request": 2, "record": auth}
     yield {"kind": "welcome", "request": 2, **mailbox, "waiting": 0, "one_time_left": 100}

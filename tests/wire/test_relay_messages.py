@@ -31,7 +31,7 @@ RECORD = bytes(64)
 LONGEST = bytes(2048)
 MEET = Meet(8, "4821", inviter=True, key=bytes(16), said=[bytes(32), bytes(1024)], leave=False)
 MESSAGES: list[Message] = [
-    Hello(RECORD),
+    Hello(RECORD, 1),
     Claim(1, RECORD, RECORD, RECORD, bytes(32)),
     Claim(1, RECORD, RECORD, RECORD, bytes(32), bytes(16)),
     Authenticate(2, RECORD),
@@ -111,8 +111,8 @@ def test_what_is_no_map_is_refused(value: Value) -> None:
 @pytest.mark.parametrize(
     ("message", "field", "value"),
     [
-        (Hello(RECORD), "record", bytes(63)),
-        (Hello(RECORD), "record", bytes(2049)),
+        (Hello(RECORD, 1), "record", bytes(63)),
+        (Hello(RECORD, 1), "record", bytes(2049)),
         (Claim(1, RECORD, RECORD, RECORD, bytes(32)), "capability_hash", bytes(31)),
         (Claim(1, RECORD, RECORD, RECORD, bytes(32)), "token", bytes(15)),
         (Claim(1, RECORD, RECORD, RECORD, bytes(32)), "token", bytes(17)),
