@@ -154,6 +154,10 @@ class DamagedStorageError(StorageError):
     """What is on the disk is not what was written there."""
 
 
+class NewerStorageError(StorageError):
+    """The profile was used by a newer e2echat, and this one is too old for it; install the newer one again."""
+
+
 class UnsafeProfileError(EnvironmentFault):
     """The profile's files are not safe to use as they are."""
 

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Self, cast
 from e2echat.client.changes import Changes
 from e2echat.client.custody import Custody
 from e2echat.client.events import Contact, Event, Message, MessageState, Safety
+from e2echat.client.inspection import Inspection
 from e2echat.client.methods import served
 from e2echat.client.pairing import Pairing
 from e2echat.client.sharing import Sharing
-from e2echat.client.status import Moved, Status
+from e2echat.client.status import Moved
 from e2echat.store.profile import Profile
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from e2echat.client.local import Consumer
 
 
-class Account(Changes, Pairing, Custody):
+class Account(Changes, Pairing, Custody, Inspection):
     """An open profile, which any number of processes may have open.
 
     The first one owns it and serves the others. When it ends, or is killed, another one takes over, and calls that were
@@ -154,11 +155,6 @@ class Account(Changes, Pairing, Custody):
     def fingerprint(self) -> str:
         """Our fingerprint: 16 groups of four hexadecimal digits."""
         return self.status().fingerprint
-
-    @served
-    def status(self) -> Status:
-        """The account and how it stands."""
-        return self._calls.status()
 
     @served
     def require_connection(self) -> None:

@@ -15,8 +15,8 @@ from e2echat.client.messages import MessageMethods, parsed_id
 from e2echat.client.runtime import Runtime, unix_milliseconds
 from e2echat.client.safekeeping import SafekeepingMethods
 from e2echat.client.socks import chosen_proxy
-from e2echat.client.standing import status_of
-from e2echat.client.status import Moved, Status
+from e2echat.client.standing import StandingMethods
+from e2echat.client.status import Moved
 from e2echat.client.texts import require_text, safety_digits
 from e2echat.client.whereabouts import Whereabouts
 from e2echat.crypto.keys import Identity, fingerprint_groups, safety_number
@@ -61,7 +61,7 @@ class Consumer:
         self._account.runtime.unsubscribe(self._events)
 
 
-class LocalAccount(MessageMethods, PairingMethods, SafekeepingMethods):
+class LocalAccount(MessageMethods, PairingMethods, SafekeepingMethods, StandingMethods):
     """An open profile. Its public methods are those of ``Account``, whose docstrings say what they do."""
 
     def __init__(self, holding: Holding) -> None:
@@ -146,10 +146,6 @@ class LocalAccount(MessageMethods, PairingMethods, SafekeepingMethods):
             )
 
     # --- who we are ------------------------------------------------------------------------------------------------
-
-    def status(self) -> Status:
-        """See ``Account.status``."""
-        return self._runtime.look(lambda: status_of(self._holding, self._runtime))
 
     def move(self, relay: str, *, timeout: float = 30) -> Moved:
         """See ``Account.move``."""

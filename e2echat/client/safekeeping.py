@@ -9,6 +9,7 @@ from pathlib import Path
 from e2echat.client.holding import Holding
 from e2echat.client.renewal import renew
 from e2echat.client.runtime import Runtime, unix_milliseconds
+from e2echat.client.standing import LAST_BACKUP
 from e2echat.crypto.keys import SigningKey
 from e2echat.crypto.primitives import KEY_SIZE, SystemRandomness
 from e2echat.errors import LocalError, StorageError
@@ -44,6 +45,7 @@ class SafekeepingMethods:
         normalise(passphrase)
         holding, randomness = self._holding, SystemRandomness()
         key, copy = randomness.octets(KEY_SIZE), holding.profile.snapshot
+        begun = unix_milliseconds()
         with ExitStack() as cleanup:
             for path in (copy, *_beside(copy)):
                 remove_private(path)
@@ -53,7 +55,9 @@ class SafekeepingMethods:
             while self._runtime.look(lambda: next(steps, _OVER)) is not _OVER:
                 pass
             contents = BackupContents(holding.vault.account_seed, key)
-            return write_backup(Path(file), contents, copy, passphrase, randomness)
+            size = write_backup(Path(file), contents, copy, passphrase, randomness)
+        self._runtime.step(lambda: holding.records.set_own(LAST_BACKUP, begun.to_bytes(8)))
+        return size
 
     def change_passphrase(self, former: str | None, new: str | None) -> None:
         """See ``Custody.change_passphrase``."""

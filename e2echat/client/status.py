@@ -1,13 +1,29 @@
 """The account and how it stands, as faces see it."""
 
 from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Versions:
+    """What a process is made of. ``protocol``: of the relay's; ``pynacl`` brings its libsodium, ``cryptography`` its OpenSSL."""
+
+    e2echat: str
+    protocol: int
+    python: str
+    sqlite: str
+    sqlcipher: str
+    pynacl: str
+    cryptography: str
 
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """The account and how it stands. ``one_time_prekeys``: left at the relay, None when not connected yet.
+    """The account and how it stands.
 
-    ``process`` owns the profile.
+    ``one_time_prekeys``: left at the relay, None when not connected yet; ``local_prekeys``: whose secrets are here.
+    ``queued``: texts that the relay does not have, ``oldest_queued`` since when. ``size``: of the profile, and ``free`` on its
+    disk, in bytes. ``process`` owns the profile, and ``versions`` are its.
     """
 
     name: str
@@ -23,6 +39,24 @@ class Status:
     passphrase: bool
     proxy: str | None = None
     process: int | None = None
+    oldest_queued: datetime | None = None
+    local_prekeys: int = 0
+    last_backup: datetime | None = None
+    size: int = 0
+    free: int = 0
+    versions: Versions | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RelayAnswer:
+    """A relay has proved its key. ``round_trip``: of a ping, in seconds.
+
+    ``clock_ahead``: seconds by which its wall clock is ahead of ours; negative if it is behind. About a round trip exact.
+    """
+
+    address: str
+    round_trip: float
+    clock_ahead: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,6 @@ from e2echat.client.events import (
     Safety,
     StateChanged,
 )
-from e2echat.client.status import Status
 from e2echat.faces.changes import change_notice, change_record, content_marks, content_record, duration
 from e2echat.faces.output import Part, Style
 
@@ -236,55 +235,6 @@ def safety_record(safety: Safety) -> Json:
         "safety_number": grouped(safety.number),
         "verified": safety.verified,
     }
-
-
-def status_record(status: Status) -> Json:
-    """The account and how it stands."""
-    return {
-        "type": "status",
-        "name": status.name,
-        "address": status.address,
-        "fingerprint": status.fingerprint,
-        "connected": status.connected,
-        "problem": status.problem,
-        "queued": status.queued,
-        "unread": status.unread,
-        "contacts": status.contacts,
-        "one_time_prekeys": status.one_time_prekeys,
-        "home": status.home,
-        "passphrase": status.passphrase,
-        "proxy": status.proxy,
-        "process": status.process,
-    }
-
-
-def status_lines(status: Status) -> list[tuple[str, str]]:
-    """The same for people: what, and how it is."""
-    prekeys = (
-        "unknown while not connected" if status.one_time_prekeys is None else str(status.one_time_prekeys)
-    )
-    return [
-        ("account", status.name),
-        ("relay", status.address),
-        ("connection", connection_words(status)),
-        ("proxy", status.proxy or "none"),
-        ("fingerprint", status.fingerprint),
-        ("queued", str(status.queued)),
-        ("unread", str(status.unread)),
-        ("contacts", str(status.contacts)),
-        ("one-time prekeys", prekeys),
-        ("profile", status.home),
-        ("owned by", f"process {status.process}"),
-        (
-            "passphrase",
-            "yes" if status.passphrase else "no: whoever can read the profile can read everything",
-        ),
-    ]
-
-
-def connection_words(status: Status) -> str:
-    """Whether there is a connection, and if not, why."""
-    return "connected" if status.connected else f"not connected ({status.problem or 'no answer yet'})"
 
 
 def proxy_words(proxy: str | None) -> str:

@@ -14,7 +14,7 @@ from typing import Any, Self, TypeAlias
 from sqlcipher3 import dbapi2 as sqlcipher
 
 from e2echat.crypto.primitives import KEY_SIZE
-from e2echat.errors import StorageError
+from e2echat.errors import DamagedStorageError, NewerStorageError, StorageError
 from e2echat.store.grams import indexed
 from e2echat.store.migrations import schema_scripts, statements
 from e2echat.store.private_files import copy_private, remove_private
@@ -50,6 +50,7 @@ _REASONS = {
     "SQLITE_READONLY": "the database cannot be written to",
     "SQLITE_CANTOPEN": "the database cannot be opened",
 }
+_DAMAGE = ("SQLITE_NOTADB", "SQLITE_CORRUPT")
 
 
 class Database:
@@ -140,6 +141,17 @@ class Database:
         """Rows that were changed since it was opened."""
         return int(self._connection.total_changes)
 
+    def check(self) -> None:
+        """Read every page, and see that they belong together. Takes seconds for a gigabyte.
+
+        Raises:
+            DamagedStorageError: they do not.
+            StorageError: the disk failed.
+        """
+        for sound, pragma in ([], "cipher_integrity_check"), ([("ok",)], "quick_check"):
+            if self.execute(f"PRAGMA {pragma}") != sound:
+                raise DamagedStorageError("the database is damaged")
+
     def close(self) -> None:
         """Close; what was committed stays, an open transaction does not."""
         with _storage_errors():
@@ -153,16 +165,13 @@ class Database:
     def _version(self, scripts: Sequence[str]) -> int:
         ((version,),) = self.execute("PRAGMA user_version")
         if version > len(scripts):
-            raise StorageError(
-                "the profile was used by a newer e2echat, and this one is too old for it; install the newer one again"
-            )
+            raise NewerStorageError(str(NewerStorageError.__doc__))
         return int(version)
 
     def _copy_to(self, path: Path, key: bytes, copy: Path) -> None:
         """Copy the file ``path`` once nothing of it is in the log, every page checked."""
         # What is damaged is not upgraded, nor put in the place of an earlier copy that is whole.
-        if self.execute("PRAGMA cipher_integrity_check") or self.execute("PRAGMA quick_check") != [("ok",)]:
-            raise StorageError("the database is damaged; it was not upgraded")
+        self.check()
         self.close()
         copy_private(path, copy)
         self._connection = _connect(path, key)
@@ -218,7 +227,7 @@ def _make_private(path: Path, *, must_exist: bool) -> None:
                 raise StorageError("the database is not a file")
             # SQLite takes what is shorter than a page for a new database, and would begin one.
             if found.st_size < _PAGE and (found.st_size or must_exist):
-                raise StorageError("the database is damaged: its file was cut")
+                raise DamagedStorageError("the database is damaged: its file was cut")
             os.fchmod(descriptor, 0o600)
         finally:
             os.close(descriptor)
@@ -231,12 +240,19 @@ def _storage_errors() -> Iterator[None]:
     try:
         yield
     except sqlcipher.Error as error:
-        raise StorageError(_reason(error)) from error
+        raise _failure(error) from error
 
 
-def _reason(error: Exception) -> str:
+def _failure(error: Exception) -> StorageError:
     name = getattr(error, "sqlite_errorname", None) or ""
     for prefix, reason in _REASONS.items():
         if name.startswith(prefix):
-            return reason
-    return f"the database refused: {error}"
+            return DamagedStorageError(reason) if prefix in _DAMAGE else StorageError(reason)
+    return StorageError(f"the database refused: {error}")
+
+
+def versions() -> tuple[str, str]:
+    """Of SQLite, and of SQLCipher around it."""
+    with closing(_connect(None, b"")) as connection:
+        ((cipher,),) = connection.execute("PRAGMA cipher_version").fetchall()
+    return sqlcipher.sqlite_version, cipher.split()[0]

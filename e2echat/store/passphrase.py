@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from e2echat.crypto.primitives import BOX_OVERHEAD, K, Randomness, argon2id, box, open_box
 from e2echat.errors import (
     CryptoError,
+    DamagedStorageError,
     InvalidPassphraseError,
     MalformedError,
     StorageError,
@@ -103,9 +104,9 @@ class Seal:
         try:
             _, *fields = records.unlp(raw, len(sizes) + 1)
         except MalformedError as error:
-            raise StorageError(damaged) from error
+            raise DamagedStorageError(damaged) from error
         if not self.begins(raw) or tuple(map(len, fields)) != sizes:
-            raise StorageError(damaged)
+            raise DamagedStorageError(damaged)
         return fields
 
     def _pack(self, cost: Cost, salt: bytes, sealed: bytes) -> bytes:

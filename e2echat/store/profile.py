@@ -9,8 +9,9 @@ import os
 import resource
 import stat
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -133,6 +134,27 @@ class Profile:
                 raise
         return lock
 
+    @property
+    def holder(self) -> str | None:
+        """The process that holds the lock, by its number as far as it is known; None if none does. Waits for nothing.
+
+        Raises:
+            StorageError, UnsafeProfileError: the disk does not say.
+        """
+        with disk_errors(self._lock):
+            try:
+                descriptor = open_private(self._lock, os.O_RDONLY)
+            except FileNotFoundError:
+                return None
+            try:
+                # Shared and for an instant: whoever is about to take it tries again.
+                fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return _holder(descriptor)
+            finally:
+                os.close(descriptor)
+        return None
+
     def remove(self) -> None:
         """Undo ``create``, and nothing that it did not do: call it with the lock held, or never acquired.
 
@@ -192,18 +214,39 @@ class Profile:
 
     def _mend(self) -> None:
         """Take from others what they may not have; refuse what they could have put there."""
-        for name in ("", *_FILES):
-            path = self.home / name
-            try:
-                found = path.lstat()
-            except FileNotFoundError:
-                continue
-            fits = stat.S_ISSOCK if name == _SOCKET else stat.S_ISREG
-            if found.st_uid != os.geteuid() or (name and not fits(found.st_mode)):
-                raise UnsafeProfileError(f"{path} is a link or another user's")
-            mode = PRIVATE_FILE if name else _PRIVATE_DIRECTORY
-            if stat.S_IMODE(found.st_mode) != mode:
-                path.chmod(mode)
+        for flaw in flaws(self.home):
+            if flaw.right_mode is None:
+                raise UnsafeProfileError(f"{flaw.path} is a link or another user's")
+            flaw.path.chmod(flaw.right_mode)
+
+
+@dataclass(frozen=True, slots=True)
+class Flaw:
+    """Something of a profile that is not as it should be. ``right_mode``: what mends it; None where its owner or kind is wrong."""
+
+    path: Path
+    mode: int
+    right_mode: int | None
+
+
+def flaws(home: Path) -> Iterator[Flaw]:
+    """What is wrong with the owners, kinds and modes of a profile's directory and files. Changes nothing.
+
+    Raises:
+        OSError: the disk does not say.
+    """
+    for name in ("", *_FILES):
+        path = home / name
+        try:
+            found = path.lstat()
+        except FileNotFoundError:
+            continue
+        fits = stat.S_ISSOCK if name == _SOCKET else stat.S_ISREG if name else stat.S_ISDIR
+        mode, right = stat.S_IMODE(found.st_mode), PRIVATE_FILE if name else _PRIVATE_DIRECTORY
+        if found.st_uid != os.geteuid() or not fits(found.st_mode):
+            yield Flaw(path, mode, None)
+        elif mode != right:
+            yield Flaw(path, mode, right)
 
 
 def copy_while_upgrading(database: Path) -> Path:

@@ -79,6 +79,10 @@ class Records:
         """Have the disk forget what the database has forgotten; outside a transaction."""
         self._database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
+    def check(self) -> None:
+        """See ``Database.check``."""
+        self._database.check()
+
     def snapshot(self, target: Path, key: bytes) -> Iterator[None]:
         """Copy what outlives a device; see ``store.snapshot``."""
         return snapshot(self._database, target, key)
@@ -230,10 +234,6 @@ class Records:
     def last_message(self, contact: int) -> MessageRow | None:
         """The latest text of a conversation."""
         return self.messages.one(f"WHERE contact = ? AND {_VISIBLE} ORDER BY id DESC", contact)
-
-    def count_queued(self) -> int:
-        """Texts of ours that the relay does not have."""
-        return self.messages.count("WHERE outgoing = 1 AND state = 'queued' AND kind = 'text'")
 
     def numbering(self, contact: int, device_hash: bytes) -> NumberingRow:
         """How far our numbering towards a peer's device has come."""

@@ -35,6 +35,7 @@ OWN_NOT_KEPT = frozenset(
         "index",
         "write_count",
         "anew",
+        "backed_up_at",
     }
 )
 """Values of the table ``own``, by key; settings are kept, too."""

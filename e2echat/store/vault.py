@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Self
 
 from e2echat.crypto.primitives import KEY_SIZE, H, Randomness
-from e2echat.errors import MalformedError, StorageError
+from e2echat.errors import DamagedStorageError, MalformedError
 from e2echat.store.passphrase import DEFAULT, Cost, Seal
 from e2echat.wire import records
 
@@ -69,7 +69,7 @@ def needs_passphrase(raw: bytes) -> bool:
         return True
     if raw.startswith(records.pack(_CLEAR)):
         return False
-    raise StorageError(_DAMAGED)
+    raise DamagedStorageError(_DAMAGED)
 
 
 def open_vault(raw: bytes, passphrase: str | None) -> VaultContents:
@@ -86,7 +86,7 @@ def _clear(raw: bytes) -> bytes:
     try:
         _, secrets, check = records.unlp(raw, 3)
     except MalformedError as error:
-        raise StorageError(_DAMAGED) from error
+        raise DamagedStorageError(_DAMAGED) from error
     if len(secrets) != 2 * KEY_SIZE or check != H("vault-check", secrets):
-        raise StorageError(_DAMAGED)
+        raise DamagedStorageError(_DAMAGED)
     return secrets

@@ -31,7 +31,7 @@ from e2echat.client.events import (
     TimerChanged,
 )
 from e2echat.client.settings import Settings
-from e2echat.client.status import Moved, Status
+from e2echat.client.status import Moved, RelayAnswer, Status
 from e2echat.errors import (
     InvalidNameError,
     KeyChangedError,
@@ -105,6 +105,8 @@ class World:
     """That were read of a conversation."""
     typed: list[bool] = field(default_factory=list)
     """What was said of our typing."""
+    clock_ahead: float = 0.0
+    """Seconds of the relay's clock."""
     told: int = 0
     """Contacts whom a move concerns."""
     changed: threading.Condition = field(default_factory=threading.Condition)
@@ -438,6 +440,13 @@ class FakeAccount:
             proxy=self._world.proxy,
             process=os.getpid(),
         )
+
+    def ask_relay(self, *, timeout: float = 10) -> RelayAnswer:
+        self._world.may_fail("ask_relay")
+        return RelayAnswer(RELAY, 0.0123, self._world.clock_ahead)
+
+    def check_database(self) -> None:
+        self._world.may_fail("check_database")
 
     def move(self, relay: str, *, timeout: float = 30) -> Moved:
         self._world.may_fail("move")

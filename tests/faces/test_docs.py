@@ -185,6 +185,7 @@ def test_the_objects_are_those_documented(
         ("add", "4821-guitar-otter"),
         ("block", "eve"),
         ("status",),
+        ("doctor",),
         ("move", "relay"),
         ("proxy", "none"),
         ("completion", "bash"),

@@ -9,10 +9,12 @@ from e2echat.faces.cli.options import common, timeout_option, words
 from e2echat.faces.cli.passphrase import new_passphrase
 from e2echat.faces.cli.session import Session
 from e2echat.faces.output import Style
-from e2echat.faces.wording import proxy_words, status_lines, status_record
+from e2echat.faces.status import status_lines, status_record
+from e2echat.faces.wording import proxy_words
 
 if TYPE_CHECKING:
     from e2echat.client.account import Account
+    from e2echat.client.status import RelayAnswer
 
 CONNECT_TIMEOUT = 5.0
 """Seconds that `status` gives the relay before it reports it as out of reach."""
@@ -79,9 +81,9 @@ def create(
 @common()
 @click.pass_obj
 def status(session: Session) -> None:
-    """Show the account, whether the relay answers, and what is queued.
+    """Show the account, whether the relay answers and how soon, what is queued, and what all of it is made of.
 
-    What is queued leaves as soon as there is a connection.
+    What is queued leaves as soon as there is a connection. What is wrong, and what mends it: e2echat doctor.
     """
     with session.open_account() as account:
         try:
@@ -90,14 +92,25 @@ def status(session: Session) -> None:
         except E2EChatError as error:
             # It is what this command is there to report.
             problem = error
-        now = account.status()
+        answer, now = _answer(account), account.status()
         if session.out.json:
-            session.out.record(status_record(now))
+            session.out.record(status_record(now, answer))
         else:
-            for what, how in status_lines(now):
+            for what, how in status_lines(now, answer):
                 session.out.line((Style.FAINT, f"{what:<17}"), how)
         if problem:
             raise problem
+
+
+def _answer(account: "Account") -> "RelayAnswer | None":
+    """How the relay answers, if it does."""
+    if not account.status().connected:
+        return None
+    try:
+        return account.ask_relay(timeout=CONNECT_TIMEOUT)
+    except E2EChatError:
+        # It has gone since, which the connection notices by itself.
+        return None
 
 
 @click.command(short_help="Say where a relay has moved to.")

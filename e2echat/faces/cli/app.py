@@ -32,6 +32,7 @@ COMMANDS = {
     "accept": ("keys", "Accept a stranger, a contact's new key, or whom one has blocked."),
     "block": ("keys", "Have no more to do with somebody."),
     "status": ("account", "Show the account, the relay, and what is queued."),
+    "doctor": ("doctor", "Find what is wrong, and say what mends it."),
     "settings": ("preferences", "Show or change what holds for all conversations."),
     "export": ("export", "Write conversations out, readable to everybody."),
     "passphrase": ("safekeeping", "Change the profile's passphrase."),

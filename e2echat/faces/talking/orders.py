@@ -7,9 +7,10 @@ from e2echat.client.events import Message
 from e2echat.faces.changes import duration, excerpt, parsed_duration
 from e2echat.faces.input import checked_text
 from e2echat.faces.output import Output, Style
+from e2echat.faces.status import status_lines
 from e2echat.faces.talking.lines import COMMANDS, LAST, Order, UnclearError, split_message
 from e2echat.faces.talking.stream import Stream
-from e2echat.faces.wording import grouped, status_lines
+from e2echat.faces.wording import grouped
 
 if TYPE_CHECKING:
     from e2echat.client.account import Account

@@ -2,7 +2,7 @@
 
 from e2echat.client.events import Contact, MessageState
 from e2echat.client.status import Status
-from e2echat.faces.wording import connection_words
+from e2echat.faces.status import connection_words
 
 SEPARATOR = " | "
 
