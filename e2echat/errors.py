@@ -138,6 +138,10 @@ class WrongPassphraseError(EnvironmentFault):
     """The passphrase does not open this profile."""
 
 
+class LockedError(EnvironmentFault):
+    """The profile was locked; its passphrase opens it again."""
+
+
 class ProfileBusyError(EnvironmentFault):
     """Another e2echat process holds this profile."""
 

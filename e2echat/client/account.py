@@ -7,6 +7,7 @@ account.wait(message_id, MessageState.DELIVERED, timeout=30)
 
 import os
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Self, cast
 
@@ -31,7 +32,7 @@ class Account(Changes, Pairing, Custody, Inspection):
     The first one owns it and serves the others. When it ends, or is killed, another one takes over, and calls that were
     under way go on there. What ``served`` marks is also the interface for programs in other languages: docs/bots.md.
 
-    Besides what they say, all methods may raise StorageError, OwnerSilentError if another process owns the profile and
+    Besides what they say, all methods may raise StorageError, LockedError once the profile was locked, OwnerSilentError if another process owns the profile and
     hangs, and LocalError once the account was closed.
     """
 
@@ -101,6 +102,7 @@ class Account(Changes, Pairing, Custody, Inspection):
         connect: bool = True,
         stays: bool = False,
         proxy: str | None = None,
+        bequest: str | None = None,
     ) -> Self:
         """Open the account in ``home``.
 
@@ -111,15 +113,49 @@ class Account(Changes, Pairing, Custody, Inspection):
             stays: whether to be the next owner as soon as there is none. Such a process is given what opens the profile
                 by the one that owns it, and needs no passphrase then.
             proxy: what to go through this time, instead of what the account was told.
+            bequest: what ``guarded`` gave; then there is no need for a passphrase.
 
         Raises:
+            LockedError: it was locked by somebody while it was being opened.
             NoProfileError, WrongPassphraseError, StorageError, UnsafeProfileError, InvalidProxyError: as their docstrings say.
             ProfileBusyError: another process holds the profile, and does not let others use it.
             LocalError: another process has the profile open, and does not go through ``proxy``.
         """
-        sharing = Sharing(Profile.open(home), passphrase, connect=connect, stays=stays, proxy=proxy)
+        sharing = Sharing(
+            Profile.open(home), passphrase, connect=connect, stays=stays, proxy=proxy, bequest=bequest
+        )
         sharing.settle()
         return cls(sharing)
+
+    @staticmethod
+    def lock_profile(home: Path) -> bool:
+        """``lock`` for who has it not open; whether anybody had. Needs no passphrase.
+
+        Raises:
+            NoProfileError, LocalError, ProfileBusyError, StorageError, UnsafeProfileError: as for ``lock`` and ``open``.
+        """
+        from e2echat.client.locking import lock  # noqa: PLC0415 - see above
+
+        return lock(Profile.open(home))
+
+    @staticmethod
+    @contextmanager
+    def guarded(home: Path, opened: Callable[[str], None]) -> Iterator[None]:
+        """Hold a locked profile that nobody has open, and call ``opened`` once another process was given its passphrase.
+
+        ``opened`` is given what ``open`` takes as ``bequest``, on another thread. Only then is the block to be left.
+
+        Raises:
+            ProfileBusyError: somebody has it open.
+            NoProfileError, LocalError, StorageError, UnsafeProfileError: as for ``lock_profile``.
+        """
+        from e2echat.client.doorman import Doorman  # noqa: PLC0415 - see above
+
+        doorman = Doorman(Profile.open(home), opened)
+        try:
+            yield
+        finally:
+            doorman.close()
 
     def close(self) -> None:
         """Let go of the profile, and let acknowledgements and receipts reach the relay for a bounded time before."""

@@ -9,6 +9,7 @@ import selectors
 import socket
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
@@ -48,6 +49,9 @@ class Host(Protocol):
 
     def bequest(self) -> str:
         """What opens the profile's vault, in hexadecimal."""
+
+    def unlock(self, passphrase: str) -> None:
+        """Open the profile if it is locked."""
 
 
 class Client:
@@ -90,6 +94,14 @@ class Client:
             raise RequestError("hello is said once", rpc.INVALID_REQUEST)
         told = {"version": rpc.VERSION, "process": os.getpid()}
         return told | ({"vault": self._host.bequest()} if inherit else {})
+
+    def unlock(self, passphrase: str) -> None:
+        """Open the profile if it is locked. See docs/bots.md."""
+        self._host.unlock(passphrase)
+
+
+BEFORE_HELLO: dict[str, Callable[..., Any]] = {"hello": Client.hello, "unlock": Client.unlock}
+"""What is no method of the account."""
 
 
 class Agent:
@@ -284,16 +296,16 @@ class Agent:
         return line
 
     def _called(self, client: Client, request: Request) -> Any:  # noqa: ANN401 - what JSON can say
-        hello = request.method == "hello"
-        if not hello and request.method not in served_names():
-            raise RequestError(f"there is no method {request.method}", rpc.METHOD_NOT_FOUND)
-        method = method_of(client.hello) if hello else served_method(request.method)
+        name = request.method
+        if name not in BEFORE_HELLO and name not in served_names():
+            raise RequestError(f"there is no method {name}", rpc.METHOD_NOT_FOUND)
+        method = method_of(BEFORE_HELLO[name]) if name in BEFORE_HELLO else served_method(name)
         try:
             arguments = method.arguments(request.params)
         except MalformedError as error:
             raise RequestError(str(error), rpc.INVALID_PARAMS) from error
-        if hello:
-            return client.hello(**arguments)
+        if name in BEFORE_HELLO:
+            return BEFORE_HELLO[name](client, **arguments)
         if client.consumer is None:
             raise RequestError("the first call is hello", rpc.INVALID_REQUEST)
         return to_json(client.consumer.call(method.name, arguments))

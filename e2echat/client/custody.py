@@ -7,12 +7,14 @@ from e2echat.client.methods import served
 if TYPE_CHECKING:
     # At run time it brings all of the cryptography with it, which who calls another process does not wait for.
     from e2echat.client.local import LocalAccount
+    from e2echat.client.sharing import Sharing
 
 
 class Custody:
-    """The passphrase."""
+    """The passphrase, and locking."""
 
     _calls: "LocalAccount"
+    _sharing: "Sharing"
 
     @served
     def change_passphrase(self, former: str | None, new: str | None) -> None:
@@ -27,3 +29,17 @@ class Custody:
             InvalidPassphraseError: as its docstring says.
         """
         self._calls.change_passphrase(former=former, new=new)
+
+    @served
+    def lock(self) -> None:
+        """Have every process that has the profile open close it and forget what opens it; this one, too.
+
+        What is called from then on raises LockedError. Receipts that are due leave before, in bounded time.
+
+        Raises:
+            LocalError: the profile has no passphrase.
+            ProfileBusyError: another process does not let go.
+        """
+        from e2echat.client.locking import lock  # noqa: PLC0415 - see above
+
+        lock(self._sharing.profile)

@@ -1,6 +1,5 @@
 """The account in the process that owns its profile: engine, records and links; what every method of ``Account`` does."""
 
-import threading
 from pathlib import Path
 from typing import Any, Self
 
@@ -10,10 +9,12 @@ from e2echat.client.engine import MAILBOX, Engine
 from e2echat.client.events import Contact, Event, Message, MessageState, Safety
 from e2echat.client.first_steps import checked_clock
 from e2echat.client.holding import Holding
+from e2echat.client.keeper import KeeperMethods
 from e2echat.client.meeting import PairingMethods
 from e2echat.client.messages import MessageMethods, parsed_id
 from e2echat.client.runtime import Runtime, unix_milliseconds
 from e2echat.client.safekeeping import SafekeepingMethods
+from e2echat.client.settings import Settings
 from e2echat.client.socks import chosen_proxy
 from e2echat.client.standing import StandingMethods
 from e2echat.client.status import Moved
@@ -49,7 +50,7 @@ class Consumer:
 
     def call(self, name: str, arguments: dict[str, Any]) -> Any:  # noqa: ANN401 - see ``Backend``
         """See ``Backend``."""
-        with self._account.runtime.calling_for(self._events):
+        with self._account.idle.use(name), self._account.runtime.calling_for(self._events):
             return getattr(self if name == "next_event" else self._account, name)(**arguments)
 
     def next_event(self, timeout: float | None) -> Event | None:
@@ -61,7 +62,7 @@ class Consumer:
         self._account.runtime.unsubscribe(self._events)
 
 
-class LocalAccount(MessageMethods, PairingMethods, SafekeepingMethods, StandingMethods):
+class LocalAccount(MessageMethods, PairingMethods, SafekeepingMethods, StandingMethods, KeeperMethods):
     """An open profile. Its public methods are those of ``Account``, whose docstrings say what they do."""
 
     def __init__(self, holding: Holding) -> None:
@@ -72,13 +73,13 @@ class LocalAccount(MessageMethods, PairingMethods, SafekeepingMethods, StandingM
         book = AddressBook(self.runtime, holding.records, holding.own)
         super().__init__(self.runtime, engine, holding.records, book)
         self._codes = {}
-        self._resealing = threading.Lock()
         self._whereabouts = Whereabouts(self.runtime, holding.records, holding.own)
         self.face = Consumer(self)
         """For this process."""
         if engine.renewal.due:
             self.runtime.step(engine.renewal.forget)
         self.runtime.open()
+        self._begin_to_keep()
 
     # --- opening and closing -------------------------------------------------------------------------------------
 
@@ -115,6 +116,7 @@ class LocalAccount(MessageMethods, PairingMethods, SafekeepingMethods, StandingM
 
     def consumer(self, *, connect: bool) -> Consumer:
         """See ``agent.Host``."""
+        self.idle.used()
         if connect:
             self.connect()
         return Consumer(self)
@@ -129,6 +131,7 @@ class LocalAccount(MessageMethods, PairingMethods, SafekeepingMethods, StandingM
 
     def close(self, *, flush: bool) -> None:
         """Let go of the profile; with ``flush``, once acknowledgements and receipts have reached the relay, in bounded time."""
+        self.idle.close()
         try:
             if flush:
                 self._flush()
@@ -223,6 +226,12 @@ class LocalAccount(MessageMethods, PairingMethods, SafekeepingMethods, StandingM
     def mark_shown(self, number: int) -> None:
         """See ``Account.mark_shown``."""
         self._runtime.step(lambda: self._engine.arrivals.mark_shown(number))
+
+    def change_settings(self, settings: Settings) -> None:
+        """See ``Changes.change_settings``."""
+        self._require_lockable(settings.lock_after)
+        super().change_settings(settings)
+        self._keep_time()
 
     # --- people ----------------------------------------------------------------------------------------------------
 

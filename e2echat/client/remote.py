@@ -84,6 +84,15 @@ class Remote:
         vault: str | None = self._ask("hello", params).get("vault")
         return vault
 
+    def unlock(self, passphrase: str) -> None:
+        """Have a locked profile opened at the other end; with an open one nothing happens.
+
+        Raises:
+            WrongPassphraseError, StorageError: it is not the one; or the vault cannot be read.
+            GoneError, OwnerSilentError: as for ``hello``.
+        """
+        self._ask("unlock", {"passphrase": passphrase})
+
     def call(self, name: str, arguments: dict[str, Any]) -> Any:  # noqa: ANN401 - see ``Backend``
         """See ``Backend``. Also raises OwnerSilentError."""
         params = {key: to_json(value) for key, value in arguments.items()}

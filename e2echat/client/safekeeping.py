@@ -1,7 +1,6 @@
 """Backups: making one of the profile that is open, and making a profile of one. docs/spec/storage.md, "Backups"."""
 
 import os
-import threading
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
@@ -12,21 +11,19 @@ from e2echat.client.runtime import Runtime, unix_milliseconds
 from e2echat.client.standing import LAST_BACKUP
 from e2echat.crypto.keys import SigningKey
 from e2echat.crypto.primitives import KEY_SIZE, SystemRandomness
-from e2echat.errors import LocalError, StorageError
+from e2echat.errors import LocalError
 from e2echat.store.backup import BackupContents, BackupReader, write_backup
 from e2echat.store.database import Database
 from e2echat.store.passphrase import normalise
 from e2echat.store.private_files import (
     disk_errors,
     open_private,
-    read_private,
     remove_private,
-    replace_secret,
     write_private,
 )
 from e2echat.store.profile import Profile, forbid_core_dumps
 from e2echat.store.records import Records
-from e2echat.store.vault import MAX_VAULT, VaultContents, open_vault, seal_vault
+from e2echat.store.vault import VaultContents, seal_vault
 
 _OVER = object()
 
@@ -36,7 +33,6 @@ class SafekeepingMethods:
 
     _runtime: Runtime
     _holding: Holding
-    _resealing: threading.Lock
 
     def backup(self, file: str, passphrase: str) -> int:
         """See ``Account.backup``."""
@@ -58,17 +54,6 @@ class SafekeepingMethods:
             size = write_backup(Path(file), contents, copy, passphrase, randomness)
         self._runtime.step(lambda: holding.records.set_own(LAST_BACKUP, begun.to_bytes(8)))
         return size
-
-    def change_passphrase(self, former: str | None, new: str | None) -> None:
-        """See ``Custody.change_passphrase``."""
-        holding = self._holding
-        if new is not None:
-            normalise(new)
-        with self._resealing:
-            raw = read_private(holding.profile.vault, MAX_VAULT)
-            if open_vault(raw, former) != holding.vault:
-                raise StorageError("the vault is not the one that this profile was opened with")
-            replace_secret(holding.profile.vault, seal_vault(holding.vault, new, SystemRandomness()))
 
 
 def restore(

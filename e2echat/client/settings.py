@@ -24,9 +24,10 @@ class Preview(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What to tell of oneself, what to keep, and how to be told of messages.
+    """What to tell of oneself, what to keep, how to be told of messages, and when to lock.
 
-    ``keep_days`` and ``keep_messages``: what is older, or further back, is deleted; 0: nothing is.
+    ``keep_days`` and ``keep_messages``: what is older, or further back, is deleted; 0: nothing is. ``lock_after``: seconds in
+    which nobody used the profile; 0: it does not lock by itself.
     """
 
     read_receipts: bool = True
@@ -35,3 +36,4 @@ class Settings:
     keep_messages: int = 0
     notify: Notify = Notify.OFF
     preview: Preview = Preview.SENDER
+    lock_after: int = 0

@@ -3,55 +3,30 @@
 The profile's lock says who owns it; its socket leads there. docs/architecture.md, "Processes".
 """
 
+import gc
 import threading
 import time
-from collections.abc import Callable
-from contextlib import suppress
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
+from functools import cache
 from typing import TYPE_CHECKING, Any, Self
 
 from e2echat.client.backend import Backend, GoneError
 from e2echat.client.events import Missed
 from e2echat.client.remote import Remote
-from e2echat.errors import E2EChatError, LocalError, ProfileBusyError
+from e2echat.errors import E2EChatError, LocalError, LockedError, ProfileBusyError
 from e2echat.store.profile import Profile, ProfileLock, forbid_core_dumps
 
 if TYPE_CHECKING:
     # At run time only the owner loads what they bring with them: cryptography and the database.
-    from e2echat.client.agent import Agent
     from e2echat.client.local import LocalAccount
+    from e2echat.client.owner import Owner
     from e2echat.store.vault import VaultContents
 
 WAIT = 5.0
 """Seconds in which whoever holds the lock has to serve, or to let go."""
 POLL = 0.02
 """Seconds between two attempts to become the owner or to reach it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Owner:
-    """The profile in this process, served to others."""
-
-    local: "LocalAccount"
-    agent: "Agent"
-
-    @classmethod
-    def of(cls, local: "LocalAccount", profile: Profile) -> Self:
-        """Begin to serve an open account."""
-        from e2echat.client.agent import Agent  # noqa: PLC0415 - see above
-
-        try:
-            return cls(local, Agent(profile.socket, local))
-        except BaseException:
-            local.close(flush=False)
-            raise
-
-    def close(self) -> None:
-        """Let go of the profile. Whoever takes over sends what is still to be sent."""
-        flush = not self.agent.has_heirs
-        self.agent.close()
-        self.local.close(flush=flush)
-        self.agent.join()
 
 
 class Sharing:
@@ -70,6 +45,7 @@ class Sharing:
         connect: bool,
         stays: bool,
         proxy: str | None = None,
+        bequest: str | None = None,
     ) -> None:
         if proxy is not None:
             from e2echat.client.socks import chosen_proxy  # noqa: PLC0415 - see above
@@ -77,12 +53,14 @@ class Sharing:
             self._way = chosen_proxy(proxy)
         self._chose_way = proxy is not None
         forbid_core_dumps()
-        self._profile = profile
+        self.profile = profile
         self._passphrase = passphrase
         self._connect = connect
         self._stays = stays
         self._vault: VaultContents | None = None
-        self._bequest: str | None = None
+        self._bequest = bequest
+        self._mark: bytes | None = None
+        """The profile's mark of being locked as it was when we last were in."""
         self._changed = threading.Condition()
         # Behind it:
         self._owner: Owner | None = None
@@ -92,12 +70,17 @@ class Sharing:
         self._away = False
         self._closed = False
         self._missed = False
+        self._locked = False
+        self._locking: threading.Thread | None = None
 
     @classmethod
     def owned(cls, local: "LocalAccount", profile: Profile, *, stays: bool) -> Self:
         """An account that was just made."""
+        from e2echat.client.owner import Owner  # noqa: PLC0415 - see above
+
         sharing = cls(profile, str, connect=True, stays=stays)
-        sharing._vault = local.vault
+        sharing._vault, sharing._mark = local.vault, profile.lock_mark
+        local.let_go = sharing._lock_soon
         sharing._owner = Owner.of(local, profile)
         return sharing
 
@@ -114,11 +97,14 @@ class Sharing:
             WrongPassphraseError, StorageError, UnsafeProfileError, NoProfileError: as their docstrings say.
             ProfileBusyError: another process holds the profile and does not serve it.
             LocalError: after ``close``.
+            LockedError: the profile was locked since it was opened.
         """
         with self._changed:
             self._changed.wait_for(lambda: self._closed or not (self._settling or self._away))
             if self._closed:
                 raise LocalError("the account is closed")
+            if self._locked:
+                raise LockedError(str(LockedError.__doc__))
             if self._owner is not None:
                 return self._owner.local.face
             if self._remote is not None:
@@ -183,6 +169,8 @@ class Sharing:
             owner.close()
         if remote is not None:
             remote.close()
+        if self._locking is not None:
+            self._locking.join()
 
     # --- inside ----------------------------------------------------------------------------------------------------
 
@@ -206,30 +194,82 @@ class Sharing:
         with suppress(E2EChatError):
             self.settle()
 
-    def _join(self) -> tuple[Owner, None] | tuple[None, Remote]:
+    def _lock_soon(self) -> None:
+        """See ``KeeperMethods.let_go``: on a thread of its own, since the calls of others are waited for."""
+        with self._changed:
+            if self._locking is None:
+                self._locking = threading.Thread(target=self._lock, name="e2echat-lock", daemon=True)
+                self._locking.start()
+
+    def _lock(self) -> None:
+        with self._changed:
+            self._changed.wait_for(lambda: not self._settling)
+            self._forget()
+            owner, self._owner = self._owner, None
+            self._changed.notify_all()
+        if owner is not None:
+            owner.close()
+        del owner
+        # What refers to itself would keep its keys until Python happens to look.
+        gc.collect()
+
+    def _forget(self) -> None:
+        self._vault = self._bequest = None
+        self._locked = True
+
+    def _require_unlocked(self, mark: bytes) -> None:
+        if self._mark not in (None, mark):
+            self._forget()
+            raise LockedError(str(LockedError.__doc__))
+
+    def _join(self) -> "tuple[Owner, None] | tuple[None, Remote]":
+        # Asked once, whoever it is for.
+        passphrase = cache(self._passphrase)
         deadline = time.monotonic() + WAIT
         while True:
-            remote = self._attached()
+            mark = self.profile.lock_mark
+            self._require_unlocked(mark)
+            try:
+                remote = self._attached()
+            except LockedError:
+                self._have_unlocked(passphrase)
+                deadline = time.monotonic() + WAIT
+                continue
             if remote is not None:
+                self._mark = mark
                 return None, remote
             try:
-                lock = self._profile.lock(0)
+                lock = self.profile.lock(0)
             except ProfileBusyError:
                 if time.monotonic() >= deadline:
                     raise
                 time.sleep(POLL)
                 continue
             if self._vault is not None:
+                with _released_if_it_fails(lock):
+                    # Nobody marks it now who then would not find us.
+                    mark = self.profile.lock_mark
+                    self._require_unlocked(mark)
+                self._mark = mark
                 return self._owned(lock, self._vault), None
             # Not while it is held: somebody may have to be asked.
             lock.release()
-            self._vault = self._unlocked()
+            self._vault = self._unlocked(passphrase)
             deadline = time.monotonic() + WAIT
+
+    def _have_unlocked(self, passphrase: Callable[[], str]) -> None:
+        """Somebody holds the profile and waits for its passphrase."""
+        if self._mark is not None:
+            self._forget()
+            raise LockedError(str(LockedError.__doc__))
+        given = passphrase()
+        with suppress(GoneError), closing(Remote(self.profile.socket)) as remote:
+            remote.unlock(given)
 
     def _attached(self) -> Remote | None:
         """A connection to the owner; None if nobody serves."""
         try:
-            remote = Remote(self._profile.socket)
+            remote = Remote(self.profile.socket)
         except GoneError:
             return None
         try:
@@ -254,25 +294,37 @@ class Sharing:
                 f"process {remote.owner} has the profile open and reaches relays {f'through {found}' if found else 'directly'}"
             )
 
-    def _unlocked(self) -> "VaultContents":
+    def _unlocked(self, passphrase: Callable[[], str]) -> "VaultContents":
         from e2echat.client.holding import unlock  # noqa: PLC0415 - see above
         from e2echat.store.vault import VaultContents  # noqa: PLC0415 - see above
 
         if self._bequest is not None:
             return VaultContents.of(bytes.fromhex(self._bequest))
-        return unlock(self._profile, self._passphrase)
+        return unlock(self.profile, passphrase)
 
-    def _owned(self, lock: ProfileLock, vault: "VaultContents") -> Owner:
+    def _owned(self, lock: ProfileLock, vault: "VaultContents") -> "Owner":
         from e2echat.client.holding import Holding  # noqa: PLC0415 - see above
         from e2echat.client.local import LocalAccount  # noqa: PLC0415 - see above
+        from e2echat.client.owner import Owner  # noqa: PLC0415 - see above
 
-        holding = Holding.open(self._profile, lock, vault)
+        holding = Holding.open(self.profile, lock, vault)
         if self._chose_way:
             holding.own.proxy = self._way
-        owner = Owner.of(LocalAccount(holding), self._profile)
+        local = LocalAccount(holding)
+        local.let_go = self._lock_soon
+        owner = Owner.of(local, self.profile)
         if self._connect:
             owner.local.connect()
         return owner
+
+
+@contextmanager
+def _released_if_it_fails(lock: ProfileLock) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        lock.release()
+        raise
 
 
 def _prepare() -> None:

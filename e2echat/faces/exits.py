@@ -8,6 +8,7 @@ from e2echat.errors import (
     E2EChatError,
     KeyChangedError,
     LocalError,
+    LockedError,
     MalformedError,
     NoSuchPeerError,
     OutOfTimeError,
@@ -50,6 +51,7 @@ EXITS: dict[type[E2EChatError], Exit] = {
     RelayUnreachableError: Exit.UNREACHABLE,
     WrongPassphraseError: Exit.LOCKED,
     ProfileBusyError: Exit.LOCKED,
+    LockedError: Exit.LOCKED,
     E2EChatError: Exit.FAILED,
 }
 """The nearest class of an error's ancestry decides."""

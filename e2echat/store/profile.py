@@ -20,20 +20,30 @@ from e2echat.errors import (
     NoProfileError,
     ProfileBusyError,
     ProfileExistsError,
+    StorageError,
     UnsafeProfileError,
 )
-from e2echat.store.private_files import PRIVATE_FILE, disk_errors, open_private, sync_directory, unfinished
+from e2echat.store.private_files import (
+    PRIVATE_FILE,
+    disk_errors,
+    open_private,
+    read_private,
+    sync_directory,
+    unfinished,
+)
 
 LOCK_WAIT = 5.0
 """Seconds that a second process waits for the first."""
 _POLL = 0.05
 _SOCKET = "agent.sock"
 _FILES = (
-    *("vault", "vault.new", "lock", "counter", _SOCKET),
+    *("vault", "vault.new", "lock", "locked", "counter", _SOCKET),
     *("snapshot", "snapshot-wal", "snapshot-shm", "snapshot-journal"),
     *("database", "database-wal", "database-shm", "database-journal", "database.old", "database.old.new"),
 )
 _PRIVATE_DIRECTORY = 0o700
+_MARK = 16
+"""Bytes of the file ``locked``."""
 
 
 class ProfileLock:
@@ -69,6 +79,7 @@ class Profile:
         self.counter = home / "counter"
         self.snapshot = home / "snapshot"
         self._lock = home / "lock"
+        self._locked = home / "locked"
         self._unclaimed = False
         """``create`` made it and ``lock`` has not been held yet."""
         self._ours: list[Path] | None = None
@@ -154,6 +165,30 @@ class Profile:
             finally:
                 os.close(descriptor)
         return None
+
+    def mark_locked(self) -> None:
+        """Have whoever keeps what opens the vault forget it before using it again.
+
+        Raises:
+            UnsafeProfileError, StorageError: the mark is a link or another user's; or the disk does not take it.
+        """
+        with disk_errors(self._locked):
+            descriptor = open_private(self._locked, os.O_WRONLY | os.O_CREAT)
+            try:
+                os.pwrite(descriptor, os.urandom(_MARK), 0)
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+
+    @property
+    def lock_mark(self) -> bytes:
+        """Another one each time that ``mark_locked`` was called. Raises as that does."""
+        try:
+            return read_private(self._locked, _MARK)
+        except StorageError:
+            if os.path.lexists(self._locked):
+                raise
+            return b""
 
     def remove(self) -> None:
         """Undo ``create``, and nothing that it did not do: call it with the lock held, or never acquired.

@@ -37,6 +37,9 @@ class Host:
         self.connected.append(connect)
         return self
 
+    def unlock(self, passphrase: str) -> None:
+        self.called.append(("unlock", {"passphrase": passphrase}))
+
     def bequest(self) -> str:
         return "00" * 64
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from e2echat.client import safekeeping
+from e2echat.client import keeper
 from e2echat.client.account import Account
 from e2echat.errors import InvalidPassphraseError, WrongPassphraseError
 from e2echat.store.passphrase import FLOOR
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(autouse=True)
 def cheap(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(safekeeping, "seal_vault", partial(seal_vault, cost=FLOOR))
+    monkeypatch.setattr(keeper, "seal_vault", partial(seal_vault, cost=FLOOR))
 
 
 def _opens(home: Path, passphrase: str) -> bool:

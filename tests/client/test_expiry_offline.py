@@ -59,7 +59,15 @@ def _await_expired(account: Account) -> None:
         assert event is not None
 
 
-def test_whoever_opens_it_late_is_shown_nothing_of_it(site: "Site", texts: list[str], clock: Clock) -> None:
+@pytest.fixture
+def unwatched(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing happens by itself after the opening."""
+    monkeypatch.setattr(runtime.Runtime, "_watch_clock", lambda _: None)
+
+
+def test_whoever_opens_it_late_is_shown_nothing_of_it(
+    site: "Site", texts: list[str], clock: Clock, unwatched: None
+) -> None:
     clock.ahead = (HOUR - 60) * 1000
     with site.open("alice", connect=False) as account:
         assert _texts(account) == texts
@@ -68,7 +76,9 @@ def test_whoever_opens_it_late_is_shown_nothing_of_it(site: "Site", texts: list[
         assert _texts(account) == ["hello"]
 
 
-def test_many_at_once(site: "Site", texts: list[str], clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_at_once(
+    site: "Site", texts: list[str], clock: Clock, unwatched: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("e2echat.client.expiry.AT_ONCE", 1)
     clock.ahead = (HOUR + 60) * 1000
     with site.open("alice", connect=False) as account:

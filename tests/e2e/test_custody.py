@@ -1,11 +1,18 @@
-"""What opens a profile, with real processes: its passphrase, while others have it open."""
+"""What opens a profile, with real processes: its passphrase while others have it open, and locking."""
 
+import signal
 from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from tests.e2e.processes import PATIENCE, RelayProcess, Someone
+from e2echat.crypto.primitives import SystemRandomness
+from e2echat.store.passphrase import FLOOR
+from e2echat.store.private_files import read_private, write_private
+from e2echat.store.vault import MAX_VAULT, open_vault, seal_vault
+from tests.e2e.processes import PATIENCE, RelayProcess, Someone, Terminal
 
 
 def passphrase_file(directory: Path, passphrase: str) -> str:
@@ -36,3 +43,163 @@ def test_a_passphrase_while_a_daemon_has_the_profile_open(alice: Someone, tmp_pa
     assert alice.run("contacts").returncode == 6
     alice.variables["E2ECHAT_PASSPHRASE_FILE"] = second
     assert alice.run("contacts").returncode == 0
+
+
+# --- locking ---------------------------------------------------------------------------------------------------------
+
+PASSPHRASE = "correct horse"
+SECRET = "NOBODY-ELSE-READS-THIS"
+
+
+def memory(process: int) -> bytes:
+    """All that a process can write to, and so all that it may have written."""
+    found = []
+    with Path(f"/proc/{process}/maps").open() as maps, Path(f"/proc/{process}/mem").open("rb", 0) as mem:
+        for line in maps:
+            span, rights, *_ = line.split()
+            if rights.startswith("rw"):
+                start, end = (int(each, 16) for each in span.split("-"))
+                mem.seek(start)
+                with suppress(OSError):  # what the system keeps for itself
+                    found.append(mem.read(end - start))
+    return b"".join(found)
+
+
+def secrets_in(process: int, someone: Someone) -> set[str]:
+    """Which of a profile's secrets a process has."""
+    vault = open_vault(read_private(someone.profile / "vault", MAX_VAULT), PASSPHRASE)
+    wanted = {
+        "account key": vault.account_seed,
+        "database key": vault.database_key,
+        "database key in hexadecimal": vault.database_key.hex().encode(),
+        "text": SECRET.encode(),
+        "passphrase": PASSPHRASE.encode(),
+    }
+    present = memory(process)
+    return {name for name, needle in wanted.items() if needle in present}
+
+
+@pytest.fixture
+def knowing(alice: Someone, randomness: SystemRandomness, tmp_path: Path) -> Someone:
+    """alice, with a passphrase that takes little work, and with a file that has it."""
+    vault = alice.profile / "vault"
+    contents = open_vault(read_private(vault, MAX_VAULT), None)
+    write_private(vault, seal_vault(contents, PASSPHRASE, randomness, FLOOR))
+    alice.variables["E2ECHAT_PASSPHRASE_FILE"] = passphrase_file(tmp_path, PASSPHRASE)
+    return alice
+
+
+@pytest.fixture
+def ignorant(knowing: Someone) -> Someone:
+    """The same, who has to type it."""
+    return replace(knowing, variables={})
+
+
+@pytest.fixture
+def bob(knowing: Someone, relay: RelayProcess, people: Callable[..., Someone]) -> Someone:
+    """Who has written to her."""
+    bob = people("bob", relay.address).join()
+    assert bob.run("send", "--peer", "alice", SECRET).returncode == 0
+    assert knowing.texts() == [SECRET]
+    return bob
+
+
+def talk_with_bob(someone: Someone) -> Terminal:
+    talk = someone.terminal("talk", "--peer", "bob")
+    talk.wait_for("Passphrase:")
+    talk.type(PASSPHRASE + "\r")
+    talk.wait_for(SECRET)
+    return talk
+
+
+def test_talk_is_locked_and_opened_again(bob: Someone, ignorant: Someone) -> None:
+    talk = ignorant.terminal("talk", "--peer", "bob")
+    talk.wait_for("Passphrase:")
+    talk.type("wrong\r")
+    talk.wait_for("wrong passphrase")
+    talk.type(PASSPHRASE + "\r")
+    talk.wait_for(SECRET, "connected")
+    talk.type("half a li")
+    talk.wait_for("> half a li")
+    before = secrets_in(talk.child.pid, ignorant)
+    assert {"account key", "database key", "text"} <= before
+    assert ignorant.json("lock") == [{"type": "locked", "was_open": True}]
+    talk.wait_for("Locked.", "Passphrase:")
+    assert not [line for line in talk.lines() if SECRET in line or "half a li" in line]
+    assert secrets_in(talk.child.pid, ignorant) == set()
+    assert ignorant.run("contacts").returncode == 6
+    talk.type(PASSPHRASE + "\r")
+    talk.wait_for(SECRET, "connected")
+    assert ignorant.run("contacts").returncode == 0
+    talk.type("/quit\r")
+    assert talk.end() == 0
+    assert ignorant.json("lock") == [{"type": "locked", "was_open": False}]
+
+
+def test_a_daemon_is_locked_and_opens_with_the_next_command(knowing: Someone, ignorant: Someone) -> None:
+    daemon = knowing.daemon()
+    follower = knowing.start("receive", "--follow")
+    assert ignorant.run("contacts").returncode == 0
+    assert {"account key", "database key"} <= secrets_in(daemon.pid, ignorant)
+    assert ignorant.run("lock").returncode == 0
+    assert follower.wait(PATIENCE) == 6
+    while knowing.owner() != daemon.pid:
+        assert daemon.poll() is None
+    # It has a file with the passphrase in its environment, and leaves it alone.
+    assert secrets_in(daemon.pid, ignorant) == set()
+    assert ignorant.run("contacts").returncode == 6
+    assert knowing.run("contacts").returncode == 0
+    while knowing.owner() != daemon.pid:
+        assert daemon.poll() is None
+    assert ignorant.run("contacts").returncode == 0
+    daemon.terminate()
+    assert daemon.communicate(timeout=PATIENCE) == (b"", b"")
+    assert daemon.returncode == 0
+
+
+def test_a_daemon_may_begin_locked(ignorant: Someone) -> None:
+    daemon = ignorant.start("daemon", "--locked")
+    while ignorant.owner() != daemon.pid:
+        assert daemon.poll() is None
+    assert ignorant.run("contacts").returncode == 6
+    daemon.terminate()
+    assert daemon.wait(PATIENCE) == 0
+
+
+def is_stopped(process: int) -> bool:
+    return Path(f"/proc/{process}/stat").read_bytes().rpartition(b") ")[2][:1] == b"T"
+
+
+def test_who_is_suspended_forgets_before_it_goes_on(bob: Someone, ignorant: Someone) -> None:
+    talk = talk_with_bob(ignorant)
+    talk.wait_for("connected")
+    talk.type("\x1a")
+    while not is_stopped(talk.child.pid):
+        pass
+    assert ignorant.json("lock") == [{"type": "locked", "was_open": False}]
+    talk.child.kill(signal.SIGCONT)
+    talk.wait_for("Locked.", "Passphrase:")
+    assert secrets_in(talk.child.pid, ignorant) == set()
+
+
+def test_it_locks_by_itself(bob: Someone, knowing: Someone, ignorant: Someone) -> None:
+    assert knowing.run("settings", "--lock-after", "1s").returncode == 0
+    talk = talk_with_bob(ignorant)
+    talk.wait_for("Locked.", "Passphrase:")
+    assert not [line for line in talk.lines() if SECRET in line]
+
+
+def test_without_a_passphrase_nothing_is_promised(alice: Someone) -> None:
+    done = alice.run("lock")
+    assert done.returncode == 2
+    assert b"no passphrase" in done.stderr
+    assert alice.run("settings", "--lock-after", "10m").returncode == 2
+
+
+def test_an_owner_that_hangs_is_named(knowing: Someone, ignorant: Someone) -> None:
+    daemon = knowing.daemon()
+    daemon.send_signal(signal.SIGSTOP)
+    done = ignorant.run("lock")
+    assert done.returncode == 6
+    assert str(daemon.pid).encode() in done.stderr
+    daemon.send_signal(signal.SIGCONT)

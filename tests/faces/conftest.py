@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
+import click
 import pexpect
 import pyte
 import pytest
@@ -86,13 +87,20 @@ class CommandLine:
     by_hand: bool = False
     colour: bool = False
     secrets: list[str] = field(default_factory=list)
+    started_over: list[tuple[str, ...]] = field(default_factory=list)
+    """With which further arguments."""
 
     def __call__(self, *arguments: str, typed: bytes | str = b"") -> Result:
         raw = typed.encode() if isinstance(typed, str) else typed
         stdin = TypedInput(raw, self.secrets, by_hand=self.by_hand)
         out, err = io.StringIO(), io.StringIO()
         session = Session(Output(out, err, colour=self.colour), stdin, self.world.account_class, self.home)
+        session.start_over = self._start_over
         return Result(run(arguments, session), out.getvalue(), err.getvalue())
+
+    def _start_over(self, more: Sequence[str]) -> NoReturn:
+        self.started_over.append(tuple(more))
+        raise click.exceptions.Exit(0)
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -36,6 +37,7 @@ from e2echat.errors import (
     InvalidNameError,
     KeyChangedError,
     LocalError,
+    LockedError,
     NoProfileError,
     NoSuchPeerError,
     RelayUnreachableError,
@@ -101,6 +103,10 @@ class World:
     """The file, and what it is under."""
     restored: tuple[Path, str, str | None] | None = None
     """The file, what it was under, and what the profile is under."""
+    locked: int = 0
+    guarded: int = 0
+    unlocks: bool = True
+    """Whether somebody gives the passphrase of a locked profile."""
     pages: int = 0
     """That were read of a conversation."""
     typed: list[bool] = field(default_factory=list)
@@ -151,11 +157,27 @@ class World:
         if what in self.failures:
             raise self.failures[what]
 
+    def lock_profile(self, _: Path) -> bool:
+        self.may_fail("lock")
+        self.locked += 1
+        return self.up
+
+    @contextmanager
+    def guard(self, _: Path, opened: Callable[[str], None]) -> Iterator[None]:
+        self.may_fail("guarded")
+        self.guarded += 1
+        if self.unlocks:
+            opened("00")
+        yield
+
     def account_class(self) -> "type[Account]":
         """What a session takes for the client's account."""
         world = self
 
         class Bound(FakeAccount):
+            lock_profile = staticmethod(world.lock_profile)
+            guarded = staticmethod(world.guard)
+
             @classmethod
             def create(
                 cls,
@@ -195,12 +217,13 @@ class World:
                 connect: bool = True,
                 stays: bool = False,
                 proxy: str | None = None,
+                bequest: str | None = None,
             ) -> "FakeAccount":
                 world.may_fail("open")
                 world.proxy = proxy or world.proxy
                 if not world.exists:
                     raise NoProfileError
-                if world.passphrase is not None and passphrase() != world.passphrase:
+                if not bequest and world.passphrase is not None and passphrase() != world.passphrase:
                     raise WrongPassphraseError
                 if connect and world.up:
                     world.happen(Connected())
@@ -346,6 +369,10 @@ class FakeAccount:
         self._known(peer)
         self._world.pages += 1
         return [m for m in self._world.messages if m.peer == peer and m.number > after][:limit]
+
+    def lock(self) -> None:
+        self._world.may_fail("lock")
+        self._world.failures["next_event"] = LockedError("locked")
 
     def change_passphrase(self, former: str | None, new: str | None) -> None:
         if former != self._world.passphrase:

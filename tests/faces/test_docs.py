@@ -195,6 +195,7 @@ def test_the_objects_are_those_documented(
         ("audit", f"{relay_data}/record"),
         ("export", "bob", "--output", f"{relay_data}/export"),
         ("passphrase", "--no-passphrase"),
+        ("lock",),
         ("backup", f"{relay_data}/backup"),
         ("restore", f"{relay_data}/backup", "--no-passphrase"),
     ):

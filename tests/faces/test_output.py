@@ -112,3 +112,10 @@ def test_lines_of_two_threads_do_not_mix() -> None:
     for thread in threads:
         thread.join()
     assert set(stream.getvalue().splitlines()) == {"a" * 50, "b" * 50}
+
+
+def test_a_screen_is_cleared_with_its_scrollback_and_nothing_else_is() -> None:
+    for is_screen, written in ((True, "\x1b[H\x1b[2J\x1b[3J"), (False, "")):
+        stdout = io.StringIO()
+        Output(stdout, io.StringIO(), is_screen=is_screen).clear()
+        assert stdout.getvalue() == written

@@ -34,6 +34,7 @@ COMMANDS = {
     "status": ("account", "Show the account, the relay, and what is queued."),
     "doctor": ("doctor", "Find what is wrong, and say what mends it."),
     "settings": ("preferences", "Show or change what holds for all conversations."),
+    "lock": ("custody", "Have every process forget what opens the profile."),
     "export": ("export", "Write conversations out, readable to everybody."),
     "passphrase": ("safekeeping", "Change the profile's passphrase."),
     "backup": ("safekeeping", "Keep the account in one sealed file."),

@@ -6,13 +6,13 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, NoReturn, TypeAlias
 
 import click
 
 from e2echat.client.events import Problem
-from e2echat.errors import E2EChatError
+from e2echat.errors import E2EChatError, LockedError, ProfileBusyError
 from e2echat.faces.cli.options import common
 from e2echat.faces.cli.passphrase import FILE_VARIABLE
 from e2echat.faces.cli.session import Session
@@ -33,6 +33,7 @@ StartLimitIntervalSec=0
 ExecStart={{command}}
 # If the profile has a passphrase, it comes from a file of mode 0600:
 #Environment={FILE_VARIABLE}=%h/.e2echat-passphrase
+# or from the first command that is given it, if ExecStart ends with: daemon --locked
 Restart=on-failure
 RestartSec=10
 UMask=0077
@@ -42,16 +43,24 @@ NoNewPrivileges=yes
 WantedBy=default.target
 """
 UNIT_NAME = "e2echat.service"
+LOOK_AGAIN = 1.0
+"""Seconds."""
+Told: TypeAlias = E2EChatError | str | None
+"""What went wrong; or what opens the profile; None: it is to end."""
 
 
 @click.command(short_help="Keep the profile open, for bots and quick commands.")
 @click.option("--unit", is_flag=True, help="Print a systemd unit that runs it, and end.")
+@click.option(
+    "--locked", is_flag=True, help="Ask for no passphrase: wait until another command was given it."
+)
 @common()
 @click.pass_obj
-def daemon(session: Session, unit: bool) -> None:  # noqa: FBT001 - click passes by name
+def daemon(session: Session, unit: bool, locked: bool) -> None:  # noqa: FBT001 - click passes by name
     """Keep the account connected, and serve the profile's socket to other programs, until SIGTERM or Ctrl+C.
 
     Prints nothing but what goes wrong. If another process has the profile open, it waits, and takes over when that ends.
+    When the profile is locked, it goes on as with --locked.
     """
     if unit:
         command = [sys.executable, "-m", "e2echat", "--home", str(session.home.absolute()), "daemon"]
@@ -59,18 +68,51 @@ def daemon(session: Session, unit: bool) -> None:  # noqa: FBT001 - click passes
         for line in text.splitlines():
             session.out.line(line)
         return
-    over: queue.SimpleQueue[E2EChatError | None] = queue.SimpleQueue()
-    with _ended_by_signals(over), session.open_account(stays=True) as account:
+    over: queue.SimpleQueue[Told] = queue.SimpleQueue()
+    with _ended_by_signals(over):
+        try:
+            _serve(session, over, locked=locked)
+        except LockedError:
+            if locked and _is_over(over):
+                return
+        else:
+            return
+    session.start_over(() if locked else ("--locked",))
+
+
+def _serve(session: Session, over: "queue.SimpleQueue[Told]", *, locked: bool) -> None:
+    bequest: str | None = None
+    if locked:
+        # Who has it open already hands on what opens it.
+        with suppress(ProfileBusyError), session.account_class().guarded(session.home, over.put):
+            told = over.get()
+            if not isinstance(told, str):
+                return
+            bequest = told
+    ask = _ask_nobody if locked else None
+    with session.open_account(stays=True, ask=ask, bequest=bequest) as account:
         watcher = threading.Thread(
             target=_watch, args=(account, session, over), name="e2echat-daemon", daemon=True
         )
         watcher.start()
-        error = over.get()
-        if error is not None:
-            raise error
+        told = over.get()
+        if isinstance(told, E2EChatError):
+            raise told
 
 
-def _watch(account: "Account", session: Session, over: "queue.SimpleQueue[E2EChatError | None]") -> None:
+def _ask_nobody() -> NoReturn:
+    raise LockedError(str(LockedError.__doc__))
+
+
+def _is_over(over: "queue.SimpleQueue[Told]") -> bool:
+    """Another process waits for the passphrase as we do: look again soon, unless we are to end."""
+    try:
+        return over.get(timeout=LOOK_AGAIN) is None
+    except queue.Empty:
+        return False
+
+
+def _watch(account: "Account", session: Session, over: "queue.SimpleQueue[Told]") -> None:
     """Say what goes wrong, until the account is closed or out of reach."""
     try:
         for event in account.events():
@@ -81,7 +123,7 @@ def _watch(account: "Account", session: Session, over: "queue.SimpleQueue[E2ECha
 
 
 @contextmanager
-def _ended_by_signals(over: "queue.SimpleQueue[E2EChatError | None]") -> Iterator[None]:
+def _ended_by_signals(over: "queue.SimpleQueue[Told]") -> Iterator[None]:
     numbers = (signal.SIGTERM, signal.SIGINT)
     # A handler may interrupt anything, and this queue is made for that.
     former = {number: signal.signal(number, lambda *_: over.put(None)) for number in numbers}

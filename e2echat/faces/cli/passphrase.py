@@ -29,6 +29,11 @@ def known_passphrase(stdin: Input, out: Output) -> str:
     return _known(stdin, out, FILE_VARIABLE, "Passphrase: ")
 
 
+def may_be_asked(stdin: Input) -> bool:
+    """Whether another attempt at the passphrase may come out otherwise."""
+    return FILE_VARIABLE not in os.environ and stdin.can_ask_secret()
+
+
 def known_backup_passphrase(stdin: Input, out: Output) -> str:
     """The passphrase of a backup; see ``known_passphrase``."""
     return _known(stdin, out, BACKUP_FILE_VARIABLE, "Passphrase of the backup: ")

@@ -1,11 +1,12 @@
 """``settings`` and ``keep``: what is told to others, and how long messages are kept."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from typing import Any
 
 import click
 
-from e2echat.client.settings import Notify, Preview, Settings
-from e2echat.faces.changes import kept_words
+from e2echat.client.settings import Notify, Preview
+from e2echat.faces.changes import duration, kept_words, parsed_duration
 from e2echat.faces.cli.options import Command, common, peer_argument
 from e2echat.faces.cli.session import Session
 
@@ -28,6 +29,14 @@ def _chosen_way(_context: click.Context, _parameter: click.Parameter, value: str
     return None if value is None else Notify(value)
 
 
+def _lock_after(_context: click.Context, _parameter: click.Parameter, value: str | None) -> int | None:
+    return None if value is None else parsed_duration(value)
+
+
+def _meant(value: str | int, former: Any) -> Any:  # noqa: ANN401 - of the one type that the setting has
+    return value == "on" if isinstance(former, bool) else type(former)(value)
+
+
 @click.command(short_help="Show or change what holds for all conversations.")
 @click.option("--read-receipts", type=_SWITCH, help="Tell others when their messages were shown.")
 @click.option("--typing", type=_SWITCH, help="Tell others when one is writing.")
@@ -39,27 +48,21 @@ def _chosen_way(_context: click.Context, _parameter: click.Parameter, value: str
 @click.option(
     "--preview", type=click.Choice([each.value for each in Preview]), help="How much a notification says."
 )
+@click.option(
+    "--lock-after",
+    callback=_lock_after,
+    metavar="TIME",
+    help="Lock when nobody has used the profile for so long: 10m, 1h, or off.",
+)
 @common()
 @click.pass_obj
-def settings(
-    session: Session,
-    read_receipts: str | None,
-    typing: str | None,
-    keep_days: int | None,
-    keep_messages: int | None,
-    notify: str | None,
-    preview: str | None,
-) -> None:
+def settings(session: Session, /, **chosen: str | int | None) -> None:
     """Show what holds for all conversations, after changing what is named."""
     with session.open_account(connect=False) as account:
         former = account.settings()
-        known = Settings(
-            read_receipts=former.read_receipts if read_receipts is None else read_receipts == "on",
-            typing=former.typing if typing is None else typing == "on",
-            keep_days=former.keep_days if keep_days is None else keep_days,
-            keep_messages=former.keep_messages if keep_messages is None else keep_messages,
-            notify=former.notify if notify is None else Notify(notify),
-            preview=former.preview if preview is None else Preview(preview),
+        wishes = {name: value for name, value in chosen.items() if value is not None}
+        known = replace(
+            former, **{name: _meant(value, getattr(former, name)) for name, value in wishes.items()}
         )
         if known != former:
             account.change_settings(known)
@@ -70,6 +73,9 @@ def settings(
     session.out.line(f"typing         {'on' if known.typing else 'off'}")
     session.out.line(f"messages       {kept_words(known.keep_days, known.keep_messages)}")
     session.out.line(f"notifications  {known.notify}, preview {known.preview}")
+    session.out.line(
+        f"lock           {f'after {duration(known.lock_after)} unused' if known.lock_after else 'never by itself'}"
+    )
 
 
 @click.command(short_help="Say how long messages with somebody are kept.")

@@ -2,14 +2,15 @@
 
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from e2echat.faces.cli.passphrase import known_passphrase
 from e2echat.faces.input import Input
+from e2echat.faces.locking import start_over
 from e2echat.faces.output import Output
 from e2echat.faces.suspension import stop_process, suspend, suspendable
 
@@ -35,6 +36,8 @@ class Session:
     stdin: Input
     account_class: "Callable[[], type[Account]]" = load_account_class
     chosen_home: Path | None = None
+    start_over: Callable[[Sequence[str]], NoReturn] = start_over
+    """What a process does whose profile was locked under it, and that stays."""
 
     @property
     def home(self) -> Path:
@@ -47,11 +50,16 @@ class Session:
 
     @contextmanager
     def open_account(
-        self, *, connect: bool = True, stays: bool = False, ask: Callable[[], str] | None = None
+        self,
+        *,
+        connect: bool = True,
+        stays: bool = False,
+        ask: Callable[[], str] | None = None,
+        bequest: str | None = None,
     ) -> Iterator["Account"]:
         """The account that is there; asks for its passphrase if it has one. ``stays``: for as long as the person likes.
 
-        ``ask``: where the passphrase comes from, if not as usual.
+        ``ask``: where the passphrase comes from, if not as usual. ``bequest``: see ``Account.open``.
 
         Raises:
             NoProfileError, WrongPassphraseError, ProfileBusyError, StorageError: see ``Account.open``.
@@ -83,7 +91,9 @@ class Session:
             with opening:
                 way = os.environ.get(PROXY_VARIABLE) or None
                 made = self.account_class()
-                opened.append(made.open(self.home, passphrase, connect=connect, stays=stays, proxy=way))
+                opened.append(
+                    made.open(self.home, passphrase, connect=connect, stays=stays, proxy=way, bequest=bequest)
+                )
             with opened[0] as account:
                 yield account
 

@@ -1,17 +1,19 @@
 """``talk``: line by line, on a terminal or through a pipe."""
 
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 import click
 
 from e2echat.client.settings import Notify
-from e2echat.errors import NoProfileError
+from e2echat.errors import LockedError, NoProfileError, WrongPassphraseError
 from e2echat.faces.cli.first_run import first_account, found_peer, inviter, present_peer
 from e2echat.faces.cli.options import common, timeout_option, words
+from e2echat.faces.cli.passphrase import may_be_asked
 from e2echat.faces.cli.preferences import notify_option
 from e2echat.faces.cli.session import Session
-from e2echat.faces.exits import Exit
+from e2echat.faces.exits import Exit, sentence_for
 from e2echat.faces.suspension import suspend, suspendable
 
 if TYPE_CHECKING:
@@ -33,9 +35,22 @@ def talk(session: Session, peer: str | None, timeout: float, notify: Notify | No
     exit code is 0 once all is delivered, or 3 if it is not within --timeout. Without a profile, makes one first.
     """
     by_hand = session.stdin.is_terminal and not session.out.json
+    try:
+        return _talk(session, peer, timeout, notify, by_hand=by_hand)
+    except LockedError:
+        if not by_hand:
+            raise
+    session.out.clear()
+    session.out.note("Locked. The passphrase opens it again, Ctrl+C leaves.")
+    return session.start_over(())
+
+
+def _talk(
+    session: Session, peer: str | None, timeout: float, notify: Notify | None, *, by_hand: bool
+) -> Exit:
     with ExitStack() as stack:
         try:
-            account = stack.enter_context(session.open_account(stays=True))
+            account = stack.enter_context(_opened(session, by_hand=by_hand))
         except NoProfileError:
             if not by_hand:
                 raise
@@ -58,6 +73,21 @@ def talk(session: Session, peer: str | None, timeout: float, notify: Notify | No
 
             return talk_on_screen(account, peer, session.out, notify)
         return Exit.DONE
+
+
+@contextmanager
+def _opened(session: Session, *, by_hand: bool) -> "Iterator[Account]":
+    """Somebody who mistypes the passphrase is asked again."""
+    with ExitStack() as stack:
+        account = None
+        while account is None:
+            try:
+                account = stack.enter_context(session.open_account(stays=True))
+            except WrongPassphraseError as error:
+                if not (by_hand and may_be_asked(session.stdin)):
+                    raise
+                session.out.error(sentence_for(error))
+        yield account
 
 
 def _chosen_peer(session: Session, account: "Account", *, by_hand: bool) -> str:

@@ -17,6 +17,7 @@ COMMANDS = (
     ("accept", "", "accept a stranger, or a new key"),
     ("block", "", "have no more to do with them, and leave"),
     ("status", "", "account, relay, queue"),
+    ("lock", "", "close the profile everywhere, and ask for the passphrase"),
     ("quit", "", "leave; so does Ctrl+D"),
 )
 """Name, arguments, and what it does."""

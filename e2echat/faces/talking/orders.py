@@ -51,6 +51,7 @@ class Orders:
             "verify": self._verify,
             "accept": self._accept,
             "status": self._status,
+            "lock": self._lock,
         }
 
     def obey(self, order: Order) -> bool:
@@ -152,6 +153,9 @@ class Orders:
     def _status(self, _argument: str) -> None:
         for what, how in status_lines(self._account.status()):
             self._stream.note(f"{what:<17}{how}")
+
+    def _lock(self, _argument: str) -> None:
+        self._account.lock()
 
     @staticmethod
     def _require(text: str, sentence: str) -> None:

@@ -1,0 +1,75 @@
+"""What opens the account, in the process that owns the profile: a part of ``LocalAccount``."""
+
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+
+from e2echat.client import preferences
+from e2echat.client.doorman import require_passphrase
+from e2echat.client.holding import Holding
+from e2echat.client.idle import Idle
+from e2echat.client.runtime import Runtime
+from e2echat.crypto.primitives import SystemRandomness
+from e2echat.errors import E2EChatError, LocalError, StorageError
+from e2echat.store.passphrase import normalise
+from e2echat.store.private_files import read_private, replace_secret
+from e2echat.store.vault import MAX_VAULT, open_vault, seal_vault
+
+MOST_IDLE = 366 * 86_400
+"""Seconds."""
+
+
+class KeeperMethods:
+    """What ``custody.Custody`` calls, whose docstrings say what it does.
+
+    ``let_go``: closes this account, on another thread; whoever made it sets it.
+    """
+
+    _runtime: Runtime
+    _holding: Holding
+    let_go: Callable[[], None]
+
+    def _begin_to_keep(self) -> None:
+        self._resealing = threading.Lock()
+        self.idle = Idle(self._lock_unattended)
+        self._keep_time()
+
+    def _keep_time(self) -> None:
+        """The person's wish to be locked out after a while, or the means to it, may be another."""
+        wish = self._runtime.look(lambda: preferences.load(self._holding.records)).lock_after
+        self.idle.set_limit(wish if wish and self._holding.has_passphrase else 0)
+
+    def _require_lockable(self, lock_after: int) -> None:
+        """Refuse a wish that cannot come true. Raises LocalError."""
+        if not 0 <= lock_after <= MOST_IDLE:
+            raise LocalError("the time after which it locks is at most a year")
+        if lock_after:
+            require_passphrase(self._holding.profile)
+
+    def change_passphrase(self, former: str | None, new: str | None) -> None:
+        """See ``Custody.change_passphrase``."""
+        holding = self._holding
+        if new is not None:
+            normalise(new)
+        with self._resealing:
+            raw = read_private(holding.profile.vault, MAX_VAULT)
+            if open_vault(raw, former) != holding.vault:
+                raise StorageError("the vault is not the one that this profile was opened with")
+            replace_secret(holding.profile.vault, seal_vault(holding.vault, new, SystemRandomness()))
+        self._keep_time()
+
+    def lock(self) -> None:
+        """See ``Custody.lock``; returns before the account is closed."""
+        require_passphrase(self._holding.profile)
+        # First: who is suspended, or just about to be given what opens the vault, hears of it in no other way.
+        self._holding.profile.mark_locked()
+        self.let_go()
+
+    def _lock_unattended(self) -> None:
+        # A disk that does not take the mark is no reason to stay open.
+        with suppress(E2EChatError):
+            self._holding.profile.mark_locked()
+        self.let_go()
+
+    def unlock(self, passphrase: str) -> None:
+        """See ``agent.Host``: it is open."""
