@@ -252,7 +252,8 @@ class Account(Changes, Pairing, Custody, Inspection):
         """Put a text into the outbox, as the answer to the message ``reply_to`` if there is one; its message id.
 
         ``message_id``, 32 hexadecimal digits at random, may be chosen by the caller: with the same one nothing is sent
-        twice. ``timeout`` is for a peer whom the relay has to be asked for.
+        twice. ``timeout`` is for a peer whom the relay has to be asked for, without the time of the work that it may ask
+        for: ``Working`` tells of that.
 
         Raises:
             NoSuchPeerError: the relay knows nobody of that name.

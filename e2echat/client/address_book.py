@@ -81,7 +81,7 @@ class AddressBook:
         return self.runtime.step(lambda: self.runtime.engine.introductions.meet(str(name.address), bundle))
 
     def look_up(self, name: PeerName, timeout: float, *, prekeys: bool) -> Bundle:
-        """Ask the relay for somebody, within ``timeout`` seconds.
+        """Ask the relay for somebody, within ``timeout`` seconds beside those of the work that it may ask for.
 
         Raises:
             NoSuchPeerError: it knows nobody of that name.
@@ -98,12 +98,10 @@ class AddressBook:
             return answer
 
         self.runtime.step(lambda: engine.inquiries.want(link, name.name, prekeys=prekeys))
-        answer: Bundle | Refusal | None = self.runtime.wait(answered, timeout)
+        answer: Bundle | Refusal | None = self.runtime.wait(
+            answered, timeout, working=lambda: engine.working(link)
+        )
         if answer is None:
-            if self.runtime.look(lambda: engine.working(link)):
-                raise RelayUnreachableError(
-                    "the relay asks strangers for work, and there was not enough time for it; try again with more"
-                )
             raise RelayUnreachableError("the relay did not answer in time")
         if isinstance(answer, Refusal):
             if answer is Refusal.NO_SUCH_NAME:

@@ -280,6 +280,14 @@ class Problem:
 
 
 @dataclass(frozen=True, slots=True)
+class Working:
+    """A relay wants work before it tells a stranger more, and it has begun: some 2 to the power of ``bits`` hashes."""
+
+    relay: str
+    bits: int
+
+
+@dataclass(frozen=True, slots=True)
 class AllIn:
     """Everything that had waited at the relay at sign-in has been taken in."""
 
@@ -307,6 +315,7 @@ Event: TypeAlias = (
     | Connected
     | Disconnected
     | Problem
+    | Working
     | AllIn
     | Missed
 )

@@ -14,7 +14,7 @@ from e2echat.client import bugs
 from e2echat.client.backend import GoneError
 from e2echat.client.effects import Drop, Effect, Part, Scrub, Send, Solve, Tell, Up, Want
 from e2echat.client.engine import MAILBOX, Engine
-from e2echat.client.events import AllIn, Disconnected, Event
+from e2echat.client.events import AllIn, Disconnected, Event, Working
 from e2echat.client.link import Link
 from e2echat.client.solver import Solver
 from e2echat.client.subscription import Subscription
@@ -128,8 +128,12 @@ class Runtime:
             self._require_open()
             return question()
 
-    def wait(self, question: Callable[[], Result], timeout: float) -> Result | None:
+    def wait(
+        self, question: Callable[[], Result], timeout: float, *, working: Callable[[], bool] = lambda: False
+    ) -> Result | None:
         """The first answer that is not None; None when there is none within ``timeout`` seconds.
+
+        Time in which we are ``working`` for the answer does not count.
 
         Raises:
             GoneError: closed meanwhile.
@@ -139,7 +143,12 @@ class Runtime:
             while True:
                 self._require_open()
                 answer = question()
-                left = deadline - time.monotonic()
+                began = time.monotonic()
+                if answer is None and working():
+                    self._changed.wait(BREATH)
+                    deadline += time.monotonic() - began
+                    continue
+                left = deadline - began
                 if answer is not None or left <= 0:
                     return answer
                 self._changed.wait(min(left, threading.TIMEOUT_MAX))
@@ -239,6 +248,7 @@ class Runtime:
                     self._links[name].send(data)
                 case Solve(name, puzzle):
                     self._solver.put(name, puzzle)
+                    self._tell(Working(name, puzzle.bits))
                 case Drop(name, error):
                     self._drop(name, error)
                 case Up(name):

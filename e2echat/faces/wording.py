@@ -21,11 +21,16 @@ from e2echat.client.events import (
     Restarted,
     Safety,
     StateChanged,
+    Working,
 )
 from e2echat.faces.changes import change_notice, change_record, content_marks, content_record, duration
 from e2echat.faces.output import Part, Style
 
 Json = dict[str, object]
+A_TRY = 0.5e-6
+"""Seconds that one hash of a relay's puzzle takes, about."""
+WORTH_SAYING = 1.0
+"""Seconds of work that people wonder about."""
 
 
 def timestamp(moment: datetime | None) -> str | None:
@@ -138,15 +143,31 @@ def notice(event: Event, inside: str | None = None) -> str | None:
             sentence = f"{peer} is new and learns nothing until you answer or accept ({_command('accept', peer, inside)})."
         case Paired() | PairingFailed():
             sentence = paired_words(event)
-        case Connected():
-            sentence = "Connected."
-        case Disconnected(reason):
-            sentence = f"Not connected: {reason}. Trying again."
-        case Problem(reason):
-            sentence = reason
+        case Connected() | Disconnected() | Problem() | Working():
+            sentence = _relay_notice(event)
         case _:
             sentence = change_notice(event)
     return sentence
+
+
+def _relay_notice(event: Connected | Disconnected | Problem | Working) -> str | None:
+    match event:
+        case Connected():
+            return "Connected."
+        case Disconnected(reason):
+            return f"Not connected: {reason}. Trying again."
+        case Problem(reason):
+            return reason
+        case Working(_, bits):
+            return work_words(bits)
+
+
+def work_words(bits: int) -> str | None:
+    """What is to be said of work: nothing if it is done in a moment."""
+    seconds = 2**bits * A_TRY
+    if seconds < WORTH_SAYING:
+        return None
+    return f"Working out the relay's puzzle, which it sets before a first message: some {seconds:.0f} s of this machine's time."
 
 
 def _command(verb: str, peer: str, inside: str | None) -> str:

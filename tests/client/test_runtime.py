@@ -1,19 +1,25 @@
 """Steps that fail: a disk that does not take them leaves nothing half done, and the account goes on."""
 
+import itertools
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from e2echat.client import runtime
 from e2echat.client.account import Account
 from e2echat.client.backend import GoneError
 from e2echat.client.effects import Want
-from e2echat.client.events import Event, MessageArrived, MessageState, Missed, Problem
+from e2echat.client.engine import Engine
+from e2echat.client.events import Event, MessageArrived, MessageState, Missed, Problem, Working
 from e2echat.client.own import Own
 from e2echat.client.runtime import MAX_LINKS
 from e2echat.client.subscription import MAX_EVENTS
+from e2echat.crypto.puzzles import Puzzle
 from e2echat.errors import LocalError, StorageError
 from e2echat.store.database import Database
 from tests.helpers.inside import inside
@@ -57,11 +63,49 @@ def _people(site: "Site") -> tuple[Account, Account]:
     return alice, bob
 
 
+def test_work_for_a_stranger_is_told_and_is_not_waiting(
+    site: "Site", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alice = site.create("alice")
+    site.create("bob")
+    really, working, asked = Puzzle.search, Engine.working, threading.Event()
+
+    def slowly(puzzle: Puzzle, first: int, count: int) -> bytes | None:
+        # Until whoever waits has been told that this is work.
+        assert asked.wait(PATIENCE)
+        return really(puzzle, first, count)
+
+    def ask(engine: Engine, link: str) -> bool:
+        if found := working(engine, link):
+            asked.set()
+        return found
+
+    monkeypatch.setattr(Puzzle, "search", slowly)
+    monkeypatch.setattr(Engine, "working", ask)
+    alice.send("bob", "hello", timeout=PATIENCE)
+    _await(alice, lambda event: event == Working(site.address, 4))
+
+
 def _await(account: Account, wanted: Callable[[Event], bool]) -> None:
     while (event := account.next_event(PATIENCE)) is not None:
         if wanted(event):
             return
     raise AssertionError("it did not happen")
+
+
+@pytest.mark.parametrize(("working", "answer"), [(True, "found"), (False, None)])
+def test_time_that_is_worked_is_not_waited(
+    site: "Site", monkeypatch: pytest.MonkeyPatch, working: bool, answer: str | None
+) -> None:
+    account = site.create("alice")
+    seconds = itertools.count(step=1.0)
+    monkeypatch.setattr(
+        runtime, "time", SimpleNamespace(monotonic=lambda: next(seconds), time_ns=time.time_ns)
+    )
+    monkeypatch.setattr(runtime, "BREATH", 0.001)
+    answers = iter([*[None] * 50, "found"])
+    found = inside(account).runtime.wait(lambda: next(answers), 0.003, working=lambda: working)
+    assert found == answer
 
 
 @pytest.mark.parametrize("beginning", ["BEGIN", "INSERT INTO messages", "INSERT INTO outbox", "COMMIT"])

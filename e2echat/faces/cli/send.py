@@ -1,16 +1,24 @@
 """``send``: one message, and how far it came."""
 
-import time
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
 
 import click
 
-from e2echat.client.events import MessageState
-from e2echat.errors import KeyChangedError
+from e2echat.client.events import MessageState, Working
+from e2echat.errors import E2EChatError, KeyChangedError
 from e2echat.faces.cli.options import common, timeout_option, words
 from e2echat.faces.cli.session import Session
 from e2echat.faces.exits import Exit
+from e2echat.faces.feed import TURN
 from e2echat.faces.input import checked_text
-from e2echat.faces.wording import reached
+from e2echat.faces.output import Output
+from e2echat.faces.wording import reached, work_words
+
+if TYPE_CHECKING:
+    from e2echat.client.account import Account
 
 MEANINGS = {
     MessageState.STORED: "the relay has it",
@@ -44,11 +52,12 @@ def send(
     """
     text = _text(session, text)
     with session.open_account() as account:
-        deadline = time.monotonic() + timeout
         try:
-            message_id = account.send(peer, text, reply_to=reply_to, timeout=timeout)
+            with told_of_work(account, session.out):
+                message_id = account.send(peer, text, reply_to=reply_to, timeout=timeout)
             goal = MessageState(wanted)
-            state = account.wait(message_id, goal, max(0.0, deadline - time.monotonic()))
+            # Whoever is a contact is in no need of being looked up: then all of the time is for this.
+            state = account.wait(message_id, goal, timeout)
         except KeyChangedError as error:
             if error.message_id is not None and session.out.json:
                 session.out.record({"type": "sent", "id": error.message_id, "to": peer, "state": "queued"})
@@ -60,6 +69,29 @@ def send(
         session.out.result(values, f"{state.value}: not {wanted} yet")
         session.out.note(_next_step(state))
         return Exit.QUEUED
+
+
+@contextmanager
+def told_of_work(account: "Account", out: Output) -> Iterator[None]:
+    """Inside, a person at a terminal hears of work that takes long."""
+    over = threading.Event()
+
+    def tell() -> None:
+        with suppress(E2EChatError):  # whatever is wrong is said where the message is sent
+            while not over.is_set():
+                event = account.next_event(TURN)
+                if isinstance(event, Working) and (words := work_words(event.bits)):
+                    out.note(f"-- {words}")
+
+    if not out.is_screen or out.json:
+        yield
+        return
+    teller = threading.Thread(target=tell, name="e2echat-teller", daemon=True)
+    teller.start()
+    try:
+        yield
+    finally:
+        over.set()
 
 
 def _text(session: Session, text: str | None) -> str:
