@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import BinaryIO, Self
 
 from e2echat.errors import InvalidTextError, TextTooLongError
+from e2echat.faces.sanitiser import visible
 
 MAX_INPUT = 256 * 1024
 """Bytes read for one text. More than fits into any message, so that the account says what does not fit."""
@@ -93,7 +94,7 @@ class Input:
 
     def secret(self, question: str) -> str:
         """A typed line, not shown; asked on the terminal even if standard input is a pipe."""
-        return getpass.getpass(question)
+        return getpass.getpass(visible(question))
 
     def _read_line(self) -> bytes:
         raw = self._stdin.readline(MAX_INPUT + 1) if self._stdin else b""

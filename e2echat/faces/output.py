@@ -146,9 +146,7 @@ class Output:
 
     def clear(self) -> None:
         """Wipe the screen, and what has scrolled out of it where the terminal keeps that and lets go of it."""
-        if self.is_screen:
-            with contextlib.suppress(OSError):
-                self._write(self._stdout, "\x1b[H\x1b[2J\x1b[3J")
+        self._signal("\x1b[H\x1b[2J\x1b[3J")
 
     def prompt(self, question: str) -> None:
         """Ask for a line of input, on the line where it is typed."""

@@ -63,7 +63,11 @@ def daemon(session: Session, unit: bool, locked: bool) -> None:  # noqa: FBT001 
     When the profile is locked, it goes on as with --locked.
     """
     if unit:
-        command = [sys.executable, "-m", "e2echat", "--home", str(session.home.absolute()), "daemon"]
+        home = str(session.home.absolute())
+        if not home.isprintable():
+            # A line's end would begin a setting of its own, and what is spelled out would name another directory.
+            raise click.UsageError("A unit cannot name this profile's directory; choose another with --home.")
+        command = [sys.executable, "-m", "e2echat", "--home", home, "daemon"]
         text = UNIT.format(name=UNIT_NAME, command=" ".join(map(_quoted, command)))
         for line in text.splitlines():
             session.out.line(line)
