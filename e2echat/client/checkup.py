@@ -40,8 +40,6 @@ from e2echat.unix_sockets import peer_of, reachable
 
 LEAST_FREE = 64 << 20
 """Bytes on the disk, below which nothing is promised: a backup, or the log of a busy day."""
-MOST_SKEW = 60.0
-"""Seconds by which two clocks may differ beyond a round trip."""
 WAITED_LONG = timedelta(days=1)
 BACKUP_LASTS = timedelta(days=30)
 INIT = "e2echat init NAME --relay ADDRESS"
@@ -180,13 +178,9 @@ def _relay(account: Account, timeout: float) -> Iterator[Finding]:
 
 
 def _clock(answer: RelayAnswer) -> Finding:
-    apart = abs(answer.clock_ahead)
-    words = (
-        f"the relay's is {apart:,.1f} s {'ahead of' if answer.clock_ahead > 0 else 'behind'} this machine's"
-    )
-    if apart > MOST_SKEW + answer.round_trip:
-        return _wrong("clock", WrongClockError(words), "timedatectl set-ntp true")
-    return _fine("clock", words)
+    if not answer.clocks_agree:
+        return _wrong("clock", WrongClockError(answer.clock_words), "timedatectl set-ntp true")
+    return _fine("clock", answer.clock_words)
 
 
 def _sign_in(account: Account, timeout: float) -> Finding:

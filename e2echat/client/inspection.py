@@ -15,6 +15,20 @@ class Inspection:
 
     _calls: "LocalAccount"
 
+    @staticmethod
+    def try_relay(relay: str, proxy: str | None = None, *, timeout: float = 15) -> RelayAnswer:
+        """Have a relay that one may join prove its key at the address ``relay``, without an account, and name nobody.
+
+        Raises:
+            InvalidAddressError, InvalidProxyError: as their docstrings say.
+            RelayUnreachableError, WrongRelayError, MalformedError: none answers there, another one, or something else.
+        """
+        from e2echat.client.probing import probe  # noqa: PLC0415 - see above
+        from e2echat.client.socks import chosen_proxy  # noqa: PLC0415 - see above
+        from e2echat.wire.address import JoinAddress  # noqa: PLC0415 - see above
+
+        return probe(JoinAddress.parse(relay).relay, chosen_proxy(proxy), timeout)
+
     @served
     def status(self) -> Status:
         """The account and how it stands."""

@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+MOST_SKEW = 60.0
+"""Seconds by which two clocks may differ beyond a round trip."""
+
 
 @dataclass(frozen=True, slots=True)
 class Versions:
@@ -57,6 +60,17 @@ class RelayAnswer:
     address: str
     round_trip: float
     clock_ahead: float
+
+    @property
+    def clocks_agree(self) -> bool:
+        """Whether the two could both be right."""
+        return abs(self.clock_ahead) <= MOST_SKEW + self.round_trip
+
+    @property
+    def clock_words(self) -> str:
+        """Which clock is ahead of which."""
+        where = "ahead of" if self.clock_ahead > 0 else "behind"
+        return f"the relay's is {abs(self.clock_ahead):,.1f} s {where} this machine's"
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,10 +15,10 @@ import pytest
 from e2echat.client import checkup as module
 from e2echat.client import holding
 from e2echat.client.account import Account
-from e2echat.client.checkup import BACKUP_LASTS, LEAST_FREE, MOST_SKEW, WAITED_LONG, checkup
+from e2echat.client.checkup import BACKUP_LASTS, LEAST_FREE, WAITED_LONG, checkup
 from e2echat.client.findings import Finding, State
 from e2echat.client.local import LocalAccount
-from e2echat.client.status import RelayAnswer, Status
+from e2echat.client.status import MOST_SKEW, RelayAnswer, Status
 from e2echat.client.values import from_json, to_json
 from e2echat.errors import (
     DamagedStorageError,

@@ -32,9 +32,9 @@ def test_from_nothing_to_a_chat_through_every_stumble(
     at_alice.wait_for("This does not begin with relay://")
     # One with the right form, where nobody is.
     at_alice.type(relay.address.rpartition(":")[0] + ":1\r")
+    answer(at_alice, "Enter tries again; or another address:", relay.address)
     for question in ("New passphrase:", "Once more:"):
         answer(at_alice, question, "correct horse")
-    answer(at_alice, "Enter tries again; or another address:", relay.address)
     answer(at_alice, "With whom?", "bob")
     answer(at_alice, "Enter, invite, or another name", "")
     at_alice.wait_for("-- Waiting for bob.")

@@ -113,6 +113,8 @@ class World:
     """What was said of our typing."""
     clock_ahead: float = 0.0
     """Seconds of the relay's clock."""
+    clocks_ahead: list[float] = field(default_factory=list)
+    """Of relays, each time one is asked."""
     told: int = 0
     """Contacts whom a move concerns."""
     changed: threading.Condition = field(default_factory=threading.Condition)
@@ -170,6 +172,10 @@ class World:
             opened("00")
         yield
 
+    def try_relay(self, relay: str, proxy: str | None = None, *, timeout: float = 15) -> RelayAnswer:
+        self.may_fail("try_relay")
+        return RelayAnswer(relay, 0.01, self.clocks_ahead.pop(0) if self.clocks_ahead else 0.0)
+
     def account_class(self) -> "type[Account]":
         """What a session takes for the client's account."""
         world = self
@@ -177,6 +183,7 @@ class World:
         class Bound(FakeAccount):
             lock_profile = staticmethod(world.lock_profile)
             guarded = staticmethod(world.guard)
+            try_relay = staticmethod(world.try_relay)
 
             @classmethod
             def create(

@@ -118,6 +118,45 @@ def test_a_refused_step_is_taken_again_with_all_that_was_typed(
     assert not said[1].startswith("e2echat")
 
 
+@pytest.mark.parametrize(
+    ("error", "answer"),
+    [
+        (RelayUnreachableError("nobody there", "refused"), ""),
+        (WrongRelayError("another one"), OTHER),
+        (MalformedError("gibberish"), OTHER),
+    ],
+)
+def test_a_relay_is_looked_for_as_soon_as_it_is_named(
+    first: "Callable[..., Result]",
+    world: "World",
+    made_at: list[tuple[str, str, str | None]],
+    error: E2EChatError,
+    answer: str,
+) -> None:
+    world.passing["try_relay"] = [error]
+    result = first("zoe", RELAY, answer, "hello")
+    assert result.code == 0
+    assert made_at == [("zoe", answer or RELAY, "sesame")]
+    assert result.err.index(str(error)) < result.err.index("A passphrase keeps")
+
+
+def test_clocks_that_differ_are_said_and_can_be_set_or_left(
+    first: "Callable[..., Result]", cli: "CommandLine", world: "World"
+) -> None:
+    world.clocks_ahead = [3 * 86_400.0, 0.0]
+    result = first("zoe", RELAY, "", "hello")
+    assert (result.code, world.sent()) == (0, ["hello"])
+    assert "259,200.0 s ahead of this machine's" in result.err
+    assert "set its clock" in result.err
+    world.exists, world.clocks_ahead, cli.secrets = False, [-100.0, -100.0], ["sesame", "sesame"]
+    assert first("zoe", RELAY, "", "go on", "again").code == 0
+    assert world.sent() == ["hello", "again"]
+    world.clocks_ahead = [100.0]
+    once = cli("init", "zoe", "--relay", RELAY, "--no-passphrase")
+    assert once.code == 0
+    assert "100.0 s ahead of this machine's" in once.err
+
+
 def test_the_one_shot_command_says_the_same(cli: "CommandLine", world: "World") -> None:
     errors = [
         RefusedError("taken", "name_taken"),

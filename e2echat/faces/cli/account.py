@@ -4,11 +4,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from e2echat.errors import E2EChatError
+from e2echat.errors import E2EChatError, WrongClockError
 from e2echat.faces.cli.options import common, timeout_option, words
 from e2echat.faces.cli.passphrase import new_passphrase
 from e2echat.faces.cli.session import Session
-from e2echat.faces.output import Style
+from e2echat.faces.exits import advice_for, sentence_for
+from e2echat.faces.output import Output, Style
 from e2echat.faces.status import status_lines, status_record
 from e2echat.faces.wording import proxy_words
 
@@ -48,7 +49,16 @@ def init(session: Session, name: str, relay: str, no_passphrase: bool, proxy: st
     A passphrase is asked for twice, or read from the file that E2ECHAT_PASSPHRASE_FILE names.
     """
     passphrase = None if no_passphrase else new_passphrase(session.stdin, session.out)
+    answer = session.try_relay(relay, proxy)
+    if not answer.clocks_agree:
+        say_clocks_differ(session.out, answer)
     create(session, name, relay, passphrase, proxy).close()
+
+
+def say_clocks_differ(out: Output, answer: "RelayAnswer") -> None:
+    """With what to do about it; whose clock is wrong, only a person can know."""
+    error = WrongClockError(f"a clock is wrong: {answer.clock_words}")
+    out.error(sentence_for(error), advice_for(error))
 
 
 def create(

@@ -17,7 +17,7 @@ from e2echat.errors import (
     WrongClockError,
     WrongRelayError,
 )
-from e2echat.faces.cli.account import create
+from e2echat.faces.cli.account import create, say_clocks_differ
 from e2echat.faces.cli.pairing import invited
 from e2echat.faces.cli.passphrase import guided_passphrase
 from e2echat.faces.cli.session import Session
@@ -26,6 +26,7 @@ from e2echat.faces.wording import paired_words
 
 if TYPE_CHECKING:
     from e2echat.client.account import Account
+    from e2echat.client.first_steps import Way
 
 Answer = TypeVar("Answer")
 
@@ -48,7 +49,7 @@ def first_account(session: Session) -> tuple["Account", str | None]:
     out = session.out
     out.note(f"There is no account in {session.home} yet. Three answers make one; Ctrl+D leaves.")
     name = _answer(session, "The name that others know you by: ", checked_name)
-    way = _answer(session, RELAY, checked_way)
+    way = _live_relay(session, _answer(session, RELAY, checked_way))
     out.note(
         "A passphrase keeps what is on this disk from others. Nobody can reset it; Enter alone for none."
     )
@@ -62,7 +63,7 @@ def first_account(session: Session) -> tuple["Account", str | None]:
             if error.reason == "name_taken":
                 name = _answer(session, "Another name: ", checked_name)
             elif error.reason == "registration_closed":
-                way = _answer(session, "The address to join with: ", checked_way)
+                way = _live_relay(session, _answer(session, "The address to join with: ", checked_way))
             else:
                 session.ask("Enter tries again: ")
         except InvalidNameError as error:
@@ -75,14 +76,35 @@ def first_account(session: Session) -> tuple["Account", str | None]:
             _say(session, error)
             account = _kept_account(session, passphrase)
             if account is None:
-                question = "Enter tries again; or another address: "
-                way = _answer(session, question, checked_way, former=way)
+                way = _live_relay(session, _other_way(session, way))
     return account, way.link
 
 
 def inviter(session: Session, account: "Account", link: str) -> str | None:
     """Who gave us ``link``, now a contact; None if that fails, for which the account is not to blame."""
     return _tried(session, lambda: _added(session, account, link))
+
+
+def _live_relay(session: Session, way: "Way") -> "Way":
+    """``way``, or another one that is typed instead, once a relay answers there and has proved its key."""
+    while True:
+        try:
+            answer = session.try_relay(way.relay)
+        except (RelayUnreachableError, WrongRelayError, MalformedError) as error:
+            _say(session, error)
+            way = _other_way(session, way)
+            continue
+        if answer.clocks_agree:
+            return way
+        say_clocks_differ(session.out, answer)
+        if session.ask("Enter looks again; go on leaves it as it is: ").casefold() == "go on":
+            return way
+
+
+def _other_way(session: Session, way: "Way") -> "Way":
+    from e2echat.client.first_steps import checked_way  # noqa: PLC0415 - only for the first time
+
+    return _answer(session, "Enter tries again; or another address: ", checked_way, former=way)
 
 
 def found_peer(session: Session, account: "Account") -> str:

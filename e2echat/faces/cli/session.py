@@ -17,6 +17,7 @@ from e2echat.faces.suspension import stop_process, suspend, suspendable
 if TYPE_CHECKING:
     # `--help` does not wait for it.
     from e2echat.client.account import Account
+    from e2echat.client.status import RelayAnswer
 
 PROXY_VARIABLE = "E2ECHAT_PROXY"
 
@@ -96,6 +97,10 @@ class Session:
                 )
             with opened[0] as account:
                 yield account
+
+    def try_relay(self, relay: str, proxy: str | None = None) -> "RelayAnswer":
+        """See ``Account.try_relay``."""
+        return self.account_class().try_relay(relay, proxy or os.environ.get(PROXY_VARIABLE) or None)
 
     def create_account(
         self, name: str, relay: str, passphrase: str | None, proxy: str | None = None
