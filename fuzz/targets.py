@@ -18,7 +18,7 @@ from e2echat.crypto.padding import unpad
 from e2echat.crypto.pairing import CARD_SIZE, Card
 from e2echat.crypto.prekeys import Prekey, PrekeyBundle, PrekeyKind
 from e2echat.crypto.primitives import ed25519_sign
-from e2echat.crypto.relay_records import AuthRecord, ClaimRecord, HelloRecord
+from e2echat.crypto.relay_records import AuthRecord, ClaimRecord, HelloRecord, LeaveRecord
 from e2echat.crypto.session import Session
 from e2echat.errors import (
     InvalidAddressError,
@@ -190,6 +190,7 @@ TARGETS: dict[str, Target] = {
     "hello": _record(lambda raw: HelloRecord.parse(raw, ACCOUNT.public, bytes(32))),
     "claim": _record(lambda raw: ClaimRecord.parse(raw, _identity(), bytes(32))),
     "auth": _record(AuthRecord.parse),
+    "leave": _record(LeaveRecord.parse),
     "bundle": _bundle,
     "envelope": _envelope,
     "preamble": _preamble,

@@ -35,6 +35,7 @@ PUBLIC = {
     "Hello": {"record"},
     "Claim": {"identity", "device", "claim", "capability_hash"},
     "Authenticate": {"record"},
+    "Leave": {"record"},
     "Welcome": {"mailbox"},
     "Publish": {"signed", "one_time"},
     "Challenge": {"challenge"},
@@ -65,6 +66,7 @@ PUBLIC = {
     "HelloRecord": {"raw", "relay_key", "nonce", "certificate_hash"},
     "ClaimRecord": {"raw", "relay_key", "key"},
     "AuthRecord": {"raw", "_relay_key", "_hello_hash", "_signed", "_signature"},
+    "LeaveRecord": {"raw", "_relay_key", "_hello_hash", "_signed", "_signature"},
     "Session": {"th", "preamble_hash"},
     "ContactRow": {
         *(

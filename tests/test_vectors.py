@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -24,7 +25,7 @@ from e2echat.crypto.padding import envelope_size, pad, padme, unpad
 from e2echat.crypto.pairing import Card, Inviter, Joiner, invitation_proof
 from e2echat.crypto.prekeys import Prekey, PrekeyBundle, PrekeyKind, PrekeySecret
 from e2echat.crypto.puzzles import Puzzle
-from e2echat.crypto.relay_records import AuthRecord, ClaimRecord, HelloRecord
+from e2echat.crypto.relay_records import AuthRecord, ClaimRecord, HelloRecord, LeaveRecord
 from e2echat.crypto.session import Accepted, OwnDevice, ReplyRoute, Session
 from e2echat.errors import (
     CryptoError,
@@ -397,6 +398,10 @@ def test_relay_records() -> None:
     auth = AuthRecord.create(SigningKey(a["seed"]), hello, a["nonce"], identity.name)
     assert auth.raw == a["record"]
     AuthRecord.parse(a["record"]).verify(a["key"], hello)
+    (goodbye,) = _of("relay", "leave")
+    account = SigningKey(goodbye["account_seed"])
+    assert LeaveRecord.create(account, hello, goodbye["nonce"], identity.name).raw == goodbye["record"]
+    LeaveRecord.parse(goodbye["record"]).verify(account.public, hello)
     works = _of("relay", "work")
     for w in works:
         puzzle = Puzzle(w["hello_hash"], w["challenge"], w["of"].decode(), w["bits"])
@@ -482,9 +487,9 @@ def _decrypt(v: Vector) -> None:
     conversation.sides[v["to"]].decrypt(v["envelope"] + bytes(v.get("then_zeros", 0)), EPOCH)
 
 
-def _auth(v: Vector) -> None:
+def _answer(kind: type[AuthRecord], v: Vector) -> None:
     hello = HelloRecord.parse(v["hello"], v["relay_key"], v["certificate_hash"])
-    AuthRecord.parse(v["bytes"]).verify(v["key"], hello)
+    kind.parse(v["bytes"]).verify(v["key"], hello)
 
 
 PARSERS: dict[str, Callable[[Vector], object]] = {
@@ -515,7 +520,8 @@ PARSERS: dict[str, Callable[[Vector], object]] = {
     "initiate": _begin,
     "hello": lambda v: HelloRecord.parse(v["bytes"], v["relay_key"], v["certificate_hash"]),
     "claim": lambda v: ClaimRecord.parse(v["bytes"], Identity.parse(v["identity"]), v["relay_key"]),
-    "auth": _auth,
+    "auth": partial(_answer, AuthRecord),
+    "leave": partial(_answer, LeaveRecord),
     "first message": _accept,
     "envelope": _decrypt,
 }

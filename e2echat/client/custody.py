@@ -1,8 +1,10 @@
 """What opens an account, and who has it: a part of ``Account``."""
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from e2echat.client.methods import served
+from e2echat.errors import NoProfileError
 
 if TYPE_CHECKING:
     # At run time it brings all of the cryptography with it, which who calls another process does not wait for.
@@ -11,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Custody:
-    """The passphrase, and locking."""
+    """The passphrase, locking, and the end."""
 
     _calls: "LocalAccount"
     _sharing: "Sharing"
@@ -43,3 +45,26 @@ class Custody:
         from e2echat.client.locking import lock  # noqa: PLC0415 - see above
 
         lock(self._sharing.profile)
+
+    @served
+    def delete_account(self, name: str, *, local_only: bool = False, timeout: float = 30) -> None:
+        """Take the account's name from its relay, for good, and remove the profile here. Nobody else is told.
+
+        Whoever has it open is done with it: what is called from then on raises NoProfileError. Files in the profile's directory
+        that are not e2echat's stay.
+
+        Args:
+            name: the account's own, so that it is not another's.
+            local_only: leave the relay alone.
+            timeout: seconds that the relay has.
+
+        Raises:
+            LocalError: another account's name.
+            RelayUnreachableError, WrongRelayError, RefusedError: nothing has changed here; the relay may have lost the name.
+            StorageError: what opens the profile is gone, or about to be; not all files are.
+        """
+        from e2echat.client.locking import await_deletion  # noqa: PLC0415 - see above
+
+        with suppress(NoProfileError):
+            self._calls.delete_account(name=name, local_only=local_only, timeout=timeout)
+        await_deletion(self._sharing.profile)

@@ -120,6 +120,14 @@ class Holding:
         self.records.close()
         self.lock.release()
 
+    def delete(self) -> None:
+        """Remove the profile, and let go. Raises as ``Profile.delete``."""
+        try:
+            self.records.close()
+            self.profile.delete()
+        finally:
+            self.lock.release()
+
     def undo(self) -> None:
         """Remove the profile that ``create`` made, and let go."""
         self.records.close()

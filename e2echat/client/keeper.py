@@ -8,11 +8,12 @@ from e2echat.client import preferences
 from e2echat.client.doorman import require_passphrase
 from e2echat.client.holding import Holding
 from e2echat.client.idle import Idle
+from e2echat.client.leaving import leave
 from e2echat.client.runtime import Runtime
 from e2echat.crypto.primitives import SystemRandomness
-from e2echat.errors import E2EChatError, LocalError, StorageError
+from e2echat.errors import E2EChatError, LocalError, LockedError, NoProfileError, StorageError
 from e2echat.store.passphrase import normalise
-from e2echat.store.private_files import read_private, replace_secret
+from e2echat.store.private_files import destroy_secret, read_private, replace_secret
 from e2echat.store.vault import MAX_VAULT, open_vault, seal_vault
 
 MOST_IDLE = 366 * 86_400
@@ -22,12 +23,14 @@ MOST_IDLE = 366 * 86_400
 class KeeperMethods:
     """What ``custody.Custody`` calls, whose docstrings say what it does.
 
-    ``let_go``: closes this account, on another thread; whoever made it sets it.
+    ``let_go``: closes this account, on another thread, so that what is called from then on raises what it is given; whoever
+    made the account sets it. ``deleted``: nothing is to be left of it when it closes.
     """
 
     _runtime: Runtime
     _holding: Holding
-    let_go: Callable[[], None]
+    let_go: Callable[[E2EChatError], None]
+    deleted = False
 
     def _begin_to_keep(self) -> None:
         self._resealing = threading.Lock()
@@ -62,14 +65,25 @@ class KeeperMethods:
         """See ``Custody.lock``; returns before the account is closed."""
         require_passphrase(self._holding.profile)
         # First: who is suspended, or just about to be given what opens the vault, hears of it in no other way.
-        self._holding.profile.mark_locked()
-        self.let_go()
+        self._holding.profile.mark.renew()
+        self.let_go(LockedError(str(LockedError.__doc__)))
 
     def _lock_unattended(self) -> None:
         # A disk that does not take the mark is no reason to stay open.
         with suppress(E2EChatError):
-            self._holding.profile.mark_locked()
-        self.let_go()
+            self._holding.profile.mark.renew()
+        self.let_go(LockedError(str(LockedError.__doc__)))
+
+    def delete_account(self, name: str, *, local_only: bool = False, timeout: float = 30) -> None:
+        """See ``Custody.delete_account``; returns before all files are gone, and after what opens them."""
+        own, profile = self._holding.own, self._holding.profile
+        if name != own.name:
+            raise LocalError(f"this is not the account {name}")
+        if not local_only:
+            leave(own, timeout, SystemRandomness())
+        destroy_secret(profile.vault)
+        self.deleted = True
+        self.let_go(NoProfileError("the account was deleted"))
 
     def unlock(self, passphrase: str) -> None:
         """See ``agent.Host``: it is open."""

@@ -133,11 +133,14 @@ class LocalAccount(MessageMethods, PairingMethods, SafekeepingMethods, StandingM
         """Let go of the profile; with ``flush``, once acknowledgements and receipts have reached the relay, in bounded time."""
         self.idle.close()
         try:
-            if flush:
+            if flush and not self.deleted:
                 self._flush()
         finally:
             self._runtime.close(FLUSH if flush else 0)
-            self._holding.release()
+            if self.deleted:
+                self._holding.delete()
+            else:
+                self._holding.release()
 
     def _flush(self) -> None:
         sending = str(self._own.address)

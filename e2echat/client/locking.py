@@ -1,11 +1,11 @@
-"""Locking a profile from outside: whoever has it open forgets what opens it."""
+"""A profile that is locked or deleted: whoever has it open lets go of it."""
 
 import time
 
 from e2echat.client.backend import GoneError
 from e2echat.client.doorman import require_passphrase
 from e2echat.client.remote import Remote
-from e2echat.errors import LockedError, ProfileBusyError
+from e2echat.errors import LockedError, ProfileBusyError, StorageError
 from e2echat.store.profile import Profile
 
 WAIT = 10.0
@@ -25,7 +25,7 @@ def lock(profile: Profile) -> bool:
         NoProfileError, StorageError, UnsafeProfileError: as their docstrings say.
     """
     require_passphrase(profile)
-    profile.mark_locked()
+    profile.mark.renew()
     deadline, was_open = time.monotonic() + WAIT, False
     while True:
         try:
@@ -53,3 +53,16 @@ def _ask(profile: Profile) -> None:
         remote.call("lock", {})
     finally:
         remote.close()
+
+
+def await_deletion(profile: Profile) -> None:
+    """Return once the files of a profile that is being deleted are gone.
+
+    Raises:
+        StorageError: they are not, in time.
+    """
+    deadline = time.monotonic() + WAIT
+    while profile.has_files:
+        if time.monotonic() >= deadline:
+            raise StorageError(f"not everything in {profile.home} could be removed; its key is gone")
+        time.sleep(POLL)

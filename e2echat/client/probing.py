@@ -1,8 +1,8 @@
-"""Asking a relay how it is, on a connection of its own: that it has its key, how soon it answers, what time it has."""
+"""Connections for one question: how a relay is, that it has its key, how soon it answers, what time it has."""
 
 import socket
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing
+from contextlib import closing, contextmanager
 
 from e2echat.client import waiting
 from e2echat.client.connection import Connection
@@ -41,6 +41,35 @@ def probe(
         RelayUnreachableError: none does, or not in time.
         MalformedError: what answers is none.
     """
+    with connected(address, proxy, timeout, pace=pace, clock=clock) as (connection, frames):
+        dialogue = SendingDialogue(address, connection.certificate_hash)
+        while not dialogue.ready:
+            dialogue.frame(*next(frames))
+        greeted = wall_clock()
+        asked = clock()
+        connection.send(frame(Tag.PING))
+        while next(frames)[0] != Tag.PONG:
+            pass
+        round_trip = clock() - asked
+    # What it said was half a round trip old.
+    ahead = (dialogue.relay_time - greeted) / 1000 + round_trip / 2
+    return RelayAnswer(str(address), round_trip, ahead)
+
+
+@contextmanager
+def connected(
+    address: RelayAddress,
+    proxy: Proxy | None,
+    timeout: float,
+    *,
+    pace: Pace = UNHURRIED,
+    clock: Callable[[], float] = waiting.clock,
+) -> Iterator[tuple[Connection, Iterator[tuple[int, bytes]]]]:
+    """A connection of its own for the block, and the frames that come over it; ``timeout`` is for all of it.
+
+    Raises:
+        RelayUnreachableError, MalformedError: as ``probe``; from the frames, too.
+    """
     end = clock() + timeout
     with closing(Waiter(clock)) as waiter:
 
@@ -50,19 +79,7 @@ def probe(
             return waiter.wait(interests, min(deadline, end))
 
         with closing(Dialer(address, proxy, pace=pace, wait=wait, clock=clock).dial()) as connection:
-            dialogue = SendingDialogue(address, connection.certificate_hash)
-            frames = _frames(connection, lambda interests: wait(interests, end))
-            while not dialogue.ready:
-                dialogue.frame(*next(frames))
-            greeted = wall_clock()
-            asked = clock()
-            connection.send(frame(Tag.PING))
-            while next(frames)[0] != Tag.PONG:
-                pass
-            round_trip = clock() - asked
-    # What it said was half a round trip old.
-    ahead = (dialogue.relay_time - greeted) / 1000 + round_trip / 2
-    return RelayAnswer(str(address), round_trip, ahead)
+            yield connection, _frames(connection, lambda interests: wait(interests, end))
 
 
 def _frames(

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Self
 from e2echat.client.backend import Backend, GoneError
 from e2echat.client.events import Missed
 from e2echat.client.remote import Remote
-from e2echat.errors import E2EChatError, LocalError, LockedError, ProfileBusyError
+from e2echat.errors import E2EChatError, LocalError, LockedError, NoProfileError, ProfileBusyError
 from e2echat.store.profile import Profile, ProfileLock, forbid_core_dumps
 
 if TYPE_CHECKING:
@@ -70,8 +70,9 @@ class Sharing:
         self._away = False
         self._closed = False
         self._missed = False
-        self._locked = False
-        self._locking: threading.Thread | None = None
+        self._over: E2EChatError | None = None
+        """Why nothing can be called any more, but for being closed."""
+        self._ending: threading.Thread | None = None
 
     @classmethod
     def owned(cls, local: "LocalAccount", profile: Profile, *, stays: bool) -> Self:
@@ -79,8 +80,8 @@ class Sharing:
         from e2echat.client.owner import Owner  # noqa: PLC0415 - see above
 
         sharing = cls(profile, str, connect=True, stays=stays)
-        sharing._vault, sharing._mark = local.vault, profile.lock_mark
-        local.let_go = sharing._lock_soon
+        sharing._vault, sharing._mark = local.vault, profile.mark.value
+        local.let_go = sharing._end_soon
         sharing._owner = Owner.of(local, profile)
         return sharing
 
@@ -103,8 +104,8 @@ class Sharing:
             self._changed.wait_for(lambda: self._closed or not (self._settling or self._away))
             if self._closed:
                 raise LocalError("the account is closed")
-            if self._locked:
-                raise LockedError(str(LockedError.__doc__))
+            if self._over is not None:
+                raise type(self._over)(str(self._over))
             if self._owner is not None:
                 return self._owner.local.face
             if self._remote is not None:
@@ -169,8 +170,8 @@ class Sharing:
             owner.close()
         if remote is not None:
             remote.close()
-        if self._locking is not None:
-            self._locking.join()
+        if self._ending is not None:
+            self._ending.join()
 
     # --- inside ----------------------------------------------------------------------------------------------------
 
@@ -194,40 +195,46 @@ class Sharing:
         with suppress(E2EChatError):
             self.settle()
 
-    def _lock_soon(self) -> None:
+    def _end_soon(self, why: E2EChatError) -> None:
         """See ``KeeperMethods.let_go``: on a thread of its own, since the calls of others are waited for."""
         with self._changed:
-            if self._locking is None:
-                self._locking = threading.Thread(target=self._lock, name="e2echat-lock", daemon=True)
-                self._locking.start()
+            if self._ending is None:
+                self._ending = threading.Thread(
+                    target=self._end, args=(why,), name="e2echat-end", daemon=True
+                )
+                self._ending.start()
 
-    def _lock(self) -> None:
+    def _end(self, why: E2EChatError) -> None:
         with self._changed:
             self._changed.wait_for(lambda: not self._settling)
-            self._forget()
+            self._forget(why)
             owner, self._owner = self._owner, None
             self._changed.notify_all()
         if owner is not None:
-            owner.close()
+            # What is not removed, whoever deletes it finds.
+            with suppress(E2EChatError):
+                owner.close()
         del owner
         # What refers to itself would keep its keys until Python happens to look.
         gc.collect()
 
-    def _forget(self) -> None:
+    def _forget(self, why: E2EChatError) -> E2EChatError:
         self._vault = self._bequest = None
-        self._locked = True
+        self._over = why
+        return why
 
     def _require_unlocked(self, mark: bytes) -> None:
         if self._mark not in (None, mark):
-            self._forget()
-            raise LockedError(str(LockedError.__doc__))
+            raise self._forget(LockedError(str(LockedError.__doc__)))
+        if self._mark is not None and not self.profile.exists:
+            raise self._forget(NoProfileError("the account was deleted"))
 
     def _join(self) -> "tuple[Owner, None] | tuple[None, Remote]":
         # Asked once, whoever it is for.
         passphrase = cache(self._passphrase)
         deadline = time.monotonic() + WAIT
         while True:
-            mark = self.profile.lock_mark
+            mark = self.profile.mark.value
             self._require_unlocked(mark)
             try:
                 remote = self._attached()
@@ -248,7 +255,7 @@ class Sharing:
             if self._vault is not None:
                 with _released_if_it_fails(lock):
                     # Nobody marks it now who then would not find us.
-                    mark = self.profile.lock_mark
+                    mark = self.profile.mark.value
                     self._require_unlocked(mark)
                 self._mark = mark
                 return self._owned(lock, self._vault), None
@@ -260,8 +267,7 @@ class Sharing:
     def _have_unlocked(self, passphrase: Callable[[], str]) -> None:
         """Somebody holds the profile and waits for its passphrase."""
         if self._mark is not None:
-            self._forget()
-            raise LockedError(str(LockedError.__doc__))
+            raise self._forget(LockedError(str(LockedError.__doc__)))
         given = passphrase()
         with suppress(GoneError), closing(Remote(self.profile.socket)) as remote:
             remote.unlock(given)
@@ -311,7 +317,7 @@ class Sharing:
         if self._chose_way:
             holding.own.proxy = self._way
         local = LocalAccount(holding)
-        local.let_go = self._lock_soon
+        local.let_go = self._end_soon
         owner = Owner.of(local, self.profile)
         if self._connect:
             owner.local.connect()

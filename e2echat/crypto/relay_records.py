@@ -1,7 +1,7 @@
-"""What a relay and an account sign to each other: hello, claim, auth. docs/spec/relay.md, "Signing in"."""
+"""What a relay and an account sign to each other: hello, claim, auth, leave. docs/spec/relay.md, "Signing in"."""
 
 from dataclasses import dataclass
-from typing import Self
+from typing import ClassVar, Self
 
 from e2echat.crypto.keys import DEVICE_ID, Identity, SigningKey
 from e2echat.crypto.primitives import KEY_SIZE, H, ed25519_verify
@@ -93,6 +93,7 @@ class ClaimRecord:
 class AuthRecord:
     """The answer to one hello: proves the claim's key on this connection to this relay."""
 
+    LABEL: ClassVar[str] = "auth"
     raw: bytes
     name: str
     _relay_key: bytes
@@ -104,7 +105,7 @@ class AuthRecord:
     def create(cls, key: SigningKey, hello: HelloRecord, nonce: bytes, name: str) -> Self:
         """Signed by the claim's key; ``nonce`` is 32 bytes of the client's own."""
         fields = (hello.relay_key, hello.hash, nonce, name.encode(), u32(DEVICE_ID))
-        return cls.parse(key.sign_record("auth", *fields))
+        return cls.parse(key.sign_record(cls.LABEL, *fields))
 
     @classmethod
     def parse(cls, raw: bytes) -> Self:
@@ -114,15 +115,15 @@ class AuthRecord:
             MalformedError: the layout is not valid.
         """
         sizes = (KEY_SIZE, 32, 32, range(1, MAX_NAME + 1), 4)
-        fields, signed, signature = records.unpack("auth", raw, sizes)
+        fields, signed, signature = records.unpack(cls.LABEL, raw, sizes)
         relay_key, hello_hash, _, name, device_id = fields
         text = name.decode("ascii", "replace")
         if device_id != u32(DEVICE_ID) or not is_canonical(text):
-            raise MalformedError("an auth record of another kind")
+            raise MalformedError(f"a record of another kind than {cls.LABEL}")
         return cls(raw, text, relay_key, hello_hash, signed, signature)
 
     def verify(self, key: bytes, hello: HelloRecord) -> None:
-        """Check that the claim's ``key`` signed this answer to this ``hello``.
+        """Check that ``key`` signed this answer to this ``hello``.
 
         Raises:
             CryptoError: it did not.
@@ -130,3 +131,10 @@ class AuthRecord:
         if self._relay_key != hello.relay_key or self._hello_hash != hello.hash:
             raise CryptoError("an answer to another hello")
         ed25519_verify(key, self._signed, self._signature)
+
+
+class LeaveRecord(AuthRecord):
+    """The same under another label, and signed by the account's IKs: the name and all behind it are to go, for good."""
+
+    __slots__ = ()
+    LABEL: ClassVar[str] = "leave"

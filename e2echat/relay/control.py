@@ -4,6 +4,7 @@ from functools import partial
 from typing import TypeAlias
 
 from e2echat.crypto.primitives import KEY_SIZE, Randomness
+from e2echat.crypto.relay_records import HelloRecord
 from e2echat.errors import MalformedError
 from e2echat.relay.budgets import AddressBudgets
 from e2echat.relay.capabilities import Capabilities, Grade
@@ -16,13 +17,14 @@ from e2echat.relay.mailbox import Mailbox
 from e2echat.relay.pending import Pending, refuse
 from e2echat.relay.refusals import RefusedRequestError
 from e2echat.relay.rendezvous import Rendezvous
-from e2echat.relay.work import SaveAccount, SavePrekeys, Work
+from e2echat.relay.work import RemoveAccount, SaveAccount, SavePrekeys, Work
 from e2echat.wire import relay_messages as messages
 from e2echat.wire.frames import FIRST_CHANNEL
 from e2echat.wire.relay_messages import Refusal
 
 FromSender: TypeAlias = messages.AskPuzzle | messages.Fetch | messages.Open
-FromClient: TypeAlias = messages.Claim | messages.Authenticate | messages.Publish | FromSender | messages.Meet
+FromOwner: TypeAlias = messages.Claim | messages.Authenticate | messages.Leave | messages.Publish
+FromClient: TypeAlias = FromOwner | FromSender | messages.Meet
 
 
 class Control:
@@ -93,6 +95,8 @@ class Control:
                 self.pending.store(connection, message.request, save, done, release)
             case messages.Authenticate():
                 self._authenticate(connection, message, now)
+            case messages.Leave():
+                self._leave(connection, message, now)
             case messages.Publish():
                 self._publish(connection, message)
             case messages.AskPuzzle():
@@ -116,11 +120,23 @@ class Control:
             mailbox.owner.close()
         connection.send(messages.encode(messages.Done(request)))
 
-    def _authenticate(self, connection: Connection, message: messages.Authenticate, now: float) -> None:
+    def _hello(self, connection: Connection, now: float) -> HelloRecord | None:
+        """This connection's, for the first answer to it and as long as it is fresh."""
         hello, connection.hello = connection.hello, None
-        if now > connection.opened_at + self._limits.hello_life:
-            hello = None
-        entry = self._directory.authenticate(message.record, hello)
+        return None if now > connection.opened_at + self._limits.hello_life else hello
+
+    def _leave(self, connection: Connection, message: messages.Leave, now: float) -> None:
+        remove = self._directory.leave(message.record, self._hello(connection, now))
+        done = partial(self._left, connection, message.request, remove)
+        self.pending.store(connection, message.request, remove, done, partial(self._directory.kept, remove))
+
+    def _left(self, connection: Connection, request: int, remove: RemoveAccount, _: Work) -> None:
+        self._directory.removed(remove)
+        self._delivery.remove(remove.mailbox)
+        connection.send(messages.encode(messages.Done(request)))
+
+    def _authenticate(self, connection: Connection, message: messages.Authenticate, now: float) -> None:
+        entry = self._directory.authenticate(message.record, self._hello(connection, now))
         mailbox = self._delivery.mailboxes[entry.account.mailbox]
         if mailbox.owner is not None:
             mailbox.owner.close()

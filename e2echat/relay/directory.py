@@ -4,12 +4,12 @@ Nothing changes here before it is durable; until then a name's skeleton is only 
 """
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from e2echat.crypto.keys import Device, Identity, SigningKey
 from e2echat.crypto.prekeys import Prekey, PrekeyKind
 from e2echat.crypto.primitives import Randomness
-from e2echat.crypto.relay_records import AuthRecord, ClaimRecord, HelloRecord
+from e2echat.crypto.relay_records import AuthRecord, ClaimRecord, HelloRecord, LeaveRecord
 from e2echat.errors import CryptoError, MalformedError
 from e2echat.relay.capabilities import Capabilities
 from e2echat.relay.refusals import RefusedRequestError
@@ -190,11 +190,26 @@ class Directory:
         Raises:
             RefusedRequestError: one reason for whatever is wrong.
         """
+        return self._proved(AuthRecord, raw, hello, lambda entry: entry.claim.key)
+
+    def leave(self, raw: bytes, hello: HelloRecord | None) -> RemoveAccount:
+        """``remove`` for the owner, who signed the answer to ``hello`` with the account's key; with None nobody did.
+
+        Raises:
+            RefusedRequestError: as for ``authenticate`` and ``remove``.
+        """
+        return self.remove(
+            self._proved(LeaveRecord, raw, hello, lambda entry: entry.identity.key).account.name
+        )
+
+    def _proved(
+        self, kind: type[AuthRecord], raw: bytes, hello: HelloRecord | None, key: Callable[[Entry], bytes]
+    ) -> Entry:
         try:
-            record = AuthRecord.parse(raw)
+            record = kind.parse(raw)
             entry = self._by_name.get(record.name)
             if hello is not None:
-                record.verify(entry.claim.key if entry else self._nobody, hello)
+                record.verify(key(entry) if entry else self._nobody, hello)
         except (MalformedError, CryptoError) as error:
             raise RefusedRequestError(Refusal.NOT_AUTHENTICATED) from error
         if entry is None or hello is None:

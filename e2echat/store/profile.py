@@ -20,14 +20,14 @@ from e2echat.errors import (
     NoProfileError,
     ProfileBusyError,
     ProfileExistsError,
-    StorageError,
     UnsafeProfileError,
 )
+from e2echat.store.lock_mark import LockMark
 from e2echat.store.private_files import (
     PRIVATE_FILE,
+    destroy_secret,
     disk_errors,
     open_private,
-    read_private,
     sync_directory,
     unfinished,
 )
@@ -42,8 +42,6 @@ _FILES = (
     *("database", "database-wal", "database-shm", "database-journal", "database.old", "database.old.new"),
 )
 _PRIVATE_DIRECTORY = 0o700
-_MARK = 16
-"""Bytes of the file ``locked``."""
 
 
 class ProfileLock:
@@ -79,7 +77,7 @@ class Profile:
         self.counter = home / "counter"
         self.snapshot = home / "snapshot"
         self._lock = home / "lock"
-        self._locked = home / "locked"
+        self.mark = LockMark(home / "locked")
         self._unclaimed = False
         """``create`` made it and ``lock`` has not been held yet."""
         self._ours: list[Path] | None = None
@@ -166,29 +164,15 @@ class Profile:
                 os.close(descriptor)
         return None
 
-    def mark_locked(self) -> None:
-        """Have whoever keeps what opens the vault forget it before using it again.
-
-        Raises:
-            UnsafeProfileError, StorageError: the mark is a link or another user's; or the disk does not take it.
-        """
-        with disk_errors(self._locked):
-            descriptor = open_private(self._locked, os.O_WRONLY | os.O_CREAT)
-            try:
-                os.pwrite(descriptor, os.urandom(_MARK), 0)
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
+    @property
+    def exists(self) -> bool:
+        """Whether it was not removed meanwhile."""
+        return os.path.lexists(self.vault)
 
     @property
-    def lock_mark(self) -> bytes:
-        """Another one each time that ``mark_locked`` was called. Raises as that does."""
-        try:
-            return read_private(self._locked, _MARK)
-        except StorageError:
-            if os.path.lexists(self._locked):
-                raise
-            return b""
+    def has_files(self) -> bool:
+        """Whether any file of e2echat's is left."""
+        return any(os.path.lexists(self.home / name) for name in _FILES)
 
     def remove(self) -> None:
         """Undo ``create``, and nothing that it did not do: call it with the lock held, or never acquired.
@@ -205,6 +189,19 @@ class Profile:
             with suppress(OSError):  # not empty: somebody else's files
                 for directory in reversed(self._ours):
                     directory.rmdir()
+
+    def delete(self) -> None:
+        """Remove the profile, with the lock held: the vault first and overwritten, then the rest, the lock last; others' files stay.
+
+        Raises:
+            StorageError, UnsafeProfileError: the disk does not let go; what opens the rest may be gone.
+        """
+        destroy_secret(self.vault)
+        with disk_errors(self.home):
+            for name in sorted(_FILES, key=self._lock.name.__eq__):
+                (self.home / name).unlink(missing_ok=True)
+            with suppress(OSError):  # not empty: somebody else's files
+                self.home.rmdir()
 
     def _acquire(self, deadline: float, clock: Callable[[], float], sleep: Callable[[float], None]) -> int:
         while True:

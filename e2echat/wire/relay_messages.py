@@ -109,6 +109,15 @@ class Welcome(Message):
 
 
 @dataclass(frozen=True, slots=True)
+class Leave(Message):
+    """Mailbox connection: the signed leave record. The account, its prekeys and envelopes go; nobody gets the name again."""
+
+    KIND: ClassVar[str] = "leave"
+    request: Number
+    record: Record
+
+
+@dataclass(frozen=True, slots=True)
 class Publish(Message):
     """Mailbox connection, authenticated: a new signed prekey, more one-time prekeys, or both."""
 
@@ -250,6 +259,7 @@ _KINDS: dict[str, type[Message]] = {
         Hello,
         Claim,
         Authenticate,
+        Leave,
         Welcome,
         Publish,
         Stock,

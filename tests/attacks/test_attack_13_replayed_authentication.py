@@ -31,3 +31,10 @@ def test_a_hello_is_spent_by_a_wrong_answer(world: "World") -> None:
     client, other = world.connect(), world.connect()
     assert client.refused(bob.authenticate(other.hello)) == Refusal.NOT_AUTHENTICATED
     assert client.refused(bob.authenticate(client.hello)) == Refusal.NOT_AUTHENTICATED
+
+
+def test_a_goodbye_that_was_overheard_removes_nobody(world: "World") -> None:
+    bob = world.account("bob")
+    overheard = bob.leave(world.connect().hello)
+    assert world.connect().refused(overheard) == Refusal.NOT_AUTHENTICATED
+    world.sign_in(bob)

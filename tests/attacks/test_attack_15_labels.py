@@ -8,13 +8,13 @@ import pytest
 from e2echat.crypto.keys import DEVICE_ID, SUITE, Device, Identity, SigningKey
 from e2echat.crypto.prekeys import LIFETIME, Prekey, PrekeyKind
 from e2echat.crypto.primitives import kem_public, x25519_public
-from e2echat.crypto.relay_records import AuthRecord, ClaimRecord, HelloRecord
+from e2echat.crypto.relay_records import AuthRecord, ClaimRecord, HelloRecord, LeaveRecord
 from e2echat.errors import CryptoError, MalformedError, WrongRelayError
 from e2echat.wire.records import u16, u32, u64
 
 EPOCH = 1_700_000_000
 REFUSALS = (MalformedError, CryptoError, WrongRelayError)
-KINDS = ("id", "device", "prekey", "hello", "claim", "auth")
+KINDS = ("id", "device", "prekey", "hello", "claim", "auth", "leave")
 PAIRS = list(permutations(KINDS, 2))
 
 
@@ -38,6 +38,7 @@ class Records:
             "hello": (key.public, bytes(32), bytes(32), u16(1)),
             "claim": (key.public, b"alice", u32(DEVICE_ID), u64(EPOCH), key.public),
             "auth": (key.public, self.hello.hash, bytes(32), b"alice", u32(DEVICE_ID)),
+            "leave": (key.public, self.hello.hash, bytes(32), b"alice", u32(DEVICE_ID)),
         }
         self.parse: dict[str, Callable[[bytes], object]] = {
             "id": Identity.parse,
@@ -45,11 +46,9 @@ class Records:
             "prekey": lambda raw: Prekey.parse(raw, self.identity, self.device, PrekeyKind.SIGNED),
             "hello": lambda raw: HelloRecord.parse(raw, key.public, bytes(32)),
             "claim": lambda raw: ClaimRecord.parse(raw, self.identity, key.public),
-            "auth": self._authenticate,
+            "auth": lambda raw: AuthRecord.parse(raw).verify(key.public, self.hello),
+            "leave": lambda raw: LeaveRecord.parse(raw).verify(key.public, self.hello),
         }
-
-    def _authenticate(self, raw: bytes) -> None:
-        AuthRecord.parse(raw).verify(self.key.public, self.hello)
 
     def blob(self, kind: str, label: str | None = None) -> bytes:
         return self.key.sign_record(label or kind, *self.fields[kind])

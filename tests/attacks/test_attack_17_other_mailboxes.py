@@ -121,3 +121,20 @@ def test_a_wrong_signature_costs_the_same_work_for_any_name(
     monkeypatch.setattr(AuthRecord, "verify", verify)
     assert client.refused(request) == Refusal.NOT_AUTHENTICATED
     assert len(checked) == 1
+
+
+@pytest.mark.parametrize("key", ["another's", "the one that signs in"])
+def test_removing_anothers_account_is_refused_like_an_unknown_one(
+    world: "World", relay_world: "ModuleType", key: str
+) -> None:
+    """Nor does the key that signs in every day suffice for what cannot be undone."""
+    bob = world.account("bob")
+    answers = []
+    for name in ("bob", "nobody"):
+        eve = relay_world.Account(name, world.key.public)
+        if key != "another's":
+            eve.key = bob.sign_in
+        client = world.connect()
+        answers.append(client.refused(eve.leave(client.hello)))
+    assert answers == [Refusal.NOT_AUTHENTICATED] * 2
+    world.sign_in(bob)

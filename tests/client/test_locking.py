@@ -163,7 +163,7 @@ def test_a_heir_that_is_slow_finds_the_mark(alice: Account, home: Path) -> None:
     heir = _open(home, stays=True)
     with heir._sharing._changed:  # it cannot settle meanwhile
         alice.close()
-        Profile.open(home).mark_locked()
+        Profile.open(home).mark.renew()
     with pytest.raises(LockedError):
         heir.status()
     assert _has_no_keys(heir)

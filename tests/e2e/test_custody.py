@@ -203,3 +203,29 @@ def test_an_owner_that_hangs_is_named(knowing: Someone, ignorant: Someone) -> No
     assert done.returncode == 6
     assert str(daemon.pid).encode() in done.stderr
     daemon.send_signal(signal.SIGCONT)
+
+
+# --- the end ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_deleted_account_is_gone_for_everybody(
+    relay: RelayProcess, bob: Someone, knowing: Someone, ignorant: Someone
+) -> None:
+    assert knowing.run("send", "--peer", "bob", "hi").returncode == 0
+    daemon, home = knowing.daemon(), knowing.profile
+    talk = ignorant.terminal("talk", "--peer", "bob")
+    talk.wait_for("connected")
+    relay.stop()
+    assert ignorant.run("delete-account", "--yes", "alice", "--timeout", "1").returncode == 5
+    assert home.exists()
+    relay.start()
+    assert ignorant.run("delete-account", "--yes", "bob").returncode == 2
+    done = ignorant.run("delete-account", "--yes", "alice")
+    assert done.returncode == 0, done.stderr
+    assert not home.exists()
+    assert talk.end() == 2
+    assert daemon.wait(PATIENCE) == 2
+    assert ignorant.run("contacts").returncode == 2
+    assert ignorant.run("init", "alice", "--relay", relay.address, "--no-passphrase").returncode == 8
+    assert not home.exists()
+    assert bob.run("send", "--peer", "alice", "are you there?", "--timeout", "2").returncode == 3

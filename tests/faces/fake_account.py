@@ -103,6 +103,8 @@ class World:
     """The file, and what it is under."""
     restored: tuple[Path, str, str | None] | None = None
     """The file, what it was under, and what the profile is under."""
+    left: bool = False
+    """The account was deleted at the relay."""
     locked: int = 0
     guarded: int = 0
     unlocks: bool = True
@@ -376,6 +378,15 @@ class FakeAccount:
         self._known(peer)
         self._world.pages += 1
         return [m for m in self._world.messages if m.peer == peer and m.number > after][:limit]
+
+    def delete_account(self, name: str, *, local_only: bool = False, timeout: float = 30) -> None:
+        self._world.may_fail("delete")
+        if name != self.name:
+            raise LocalError(f"this is not the account {name}")
+        if not (local_only or self._world.up):
+            raise RelayUnreachableError("nobody answers")
+        self._world.exists = False
+        self._world.left = not local_only
 
     def lock(self) -> None:
         self._world.may_fail("lock")

@@ -198,6 +198,7 @@ def test_the_objects_are_those_documented(
         ("lock",),
         ("backup", f"{relay_data}/backup"),
         ("restore", f"{relay_data}/backup", "--no-passphrase"),
+        ("delete-account", "--yes", "carol"),
     ):
         for line in cli(*arguments, "--json").lines:
             values = json.loads(line)

@@ -9,7 +9,7 @@ from e2echat.crypto.keys import Device, ExchangeKey, Identity, SigningKey
 from e2echat.crypto.prekeys import PrekeyKind, PrekeySecret
 from e2echat.crypto.primitives import H, SystemRandomness
 from e2echat.crypto.puzzles import Puzzle
-from e2echat.crypto.relay_records import NO_CERTIFICATE, AuthRecord, ClaimRecord, HelloRecord
+from e2echat.crypto.relay_records import NO_CERTIFICATE, AuthRecord, ClaimRecord, HelloRecord, LeaveRecord
 from e2echat.relay.accounts import Accounts
 from e2echat.relay.database import Database
 from e2echat.relay.limits import Limits
@@ -59,6 +59,9 @@ class Account:
     def authenticate(self, hello: HelloRecord) -> messages.Authenticate:
         record = AuthRecord.create(self.sign_in, hello, RANDOM.octets(32), self.name)
         return messages.Authenticate(2, record.raw)
+
+    def leave(self, hello: HelloRecord) -> messages.Leave:
+        return messages.Leave(2, LeaveRecord.create(self.key, hello, RANDOM.octets(32), self.name).raw)
 
     def prekey(self, kind: PrekeyKind, prekey_id: int) -> bytes:
         secret = PrekeySecret.generate(self.key, self.identity, self.device, kind, prekey_id, EPOCH, RANDOM)

@@ -232,6 +232,16 @@ def relay() -> Iterator[Vector]:
         "certificate_hash": CERTIFICATE,
         "record": auth,
     }
+    leave = record(BOB.account, "leave", key, H("hello-hash", hello), nonce, b"bob", DEVICE_ID)
+    yield {
+        "function": "leave",
+        "account_seed": BOB.account,
+        "nonce": nonce,
+        "hello": hello,
+        "relay_key": key,
+        "certificate_hash": CERTIFICATE,
+        "record": leave,
+    }
     capability_hash = H("capability", CAPABILITY)
     yield {"function": "capability", "capability": CAPABILITY, "out": capability_hash}
     for name, bits in (("bob", 0), ("bob", 12), ("a" * 32, 12)):
@@ -246,7 +256,7 @@ def relay() -> Iterator[Vector]:
             "solution": out[0].to_bytes(8),
             "next": out[1].to_bytes(8),
         }
-    for message in _messages(hello, claim, auth, capability_hash):
+    for message in _messages(hello, claim, auth, leave, capability_hash):
         yield {"function": "message", "values": message, "out": frame(0, cbor(message))}
     yield from _frames()
 
@@ -255,13 +265,16 @@ def _begins_with_zeros(bits: int, *fields: bytes) -> bool:
     return int.from_bytes(H("work", *fields)) >> (256 - bits) == 0
 
 
-def _messages(hello: bytes, claim: bytes, auth: bytes, capability_hash: bytes) -> Iterator[dict[str, Cbor]]:
+def _messages(
+    hello: bytes, claim: bytes, auth: bytes, leave: bytes, capability_hash: bytes
+) -> Iterator[dict[str, Cbor]]:
     prekeys: Mapping[str, Cbor] = {"signed": BOB.signed_record, "one_time": BOB.one_time_record}
     records: dict[str, Cbor] = {"identity": BOB.identity, "device": BOB.device}
     mailbox: dict[str, Cbor] = {"mailbox": MAILBOX}
     yield {"kind": "hello", "record": hello, "time": 1_772_884_800_000}
     yield {"kind": "claim", "request": 1, **records, "claim": claim, "capability_hash": capability_hash}
     yield {"kind": "authenticate", "request": 2, "record": auth}
+    yield {"kind": "leave", "request": 2, "record": leave}
     yield {"kind": "welcome", "request": 2, **mailbox, "waiting": 0, "one_time_left": 100}
     yield {"kind": "publish", "request": 3, "signed": prekeys["signed"], "one_time": [prekeys["one_time"]]}
     yield {"kind": "publish", "request": 23, "signed": None, "one_time": []}

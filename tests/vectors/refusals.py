@@ -279,9 +279,10 @@ def relay() -> Iterator[Vector]:
         answered: bytes = hello(),
         name: bytes = b"bob",
         device: bytes = DEVICE_ID,
+        label: str = "auth",
     ) -> bytes:
         fields = (relay_key, H("hello-hash", answered), fixed("client nonce"), name, device)
-        return record(seed, "auth", *fields)
+        return record(seed, label, *fields)
 
     given = {"key": sign_in, "hello": hello()} | mine
     elsewhere = record(RELAY, "hello", key, fixed("another nonce"), CERTIFICATE, version)
@@ -293,6 +294,14 @@ def relay() -> Iterator[Vector]:
         ("a name in another spelling", "malformed", auth(name=b"Bob")),
     ):
         yield _case("auth", what, kind, **given, bytes=raw)
+    yield _case("auth", "a goodbye", "malformed", **given, bytes=auth(label="leave"))
+    given |= {"key": ed25519_public(BOB.account)}
+    for what, kind, raw in (
+        ("another hello", "crypto", auth(BOB.account, answered=elsewhere, label="leave")),
+        ("the key that signs in", "crypto", auth(label="leave")),
+        ("an auth record", "malformed", auth(BOB.account)),
+    ):
+        yield _case("leave", what, kind, **given, bytes=raw)
     yield from _messages()
 
 

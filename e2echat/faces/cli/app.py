@@ -39,6 +39,7 @@ COMMANDS = {
     "passphrase": ("safekeeping", "Change the profile's passphrase."),
     "backup": ("safekeeping", "Keep the account in one sealed file."),
     "restore": ("safekeeping", "Make the profile anew from a backup."),
+    "delete-account": ("custody", "Delete the account, here and at its relay, for good."),
     "move": ("account", "Say where a relay has moved to."),
     "proxy": ("account", "Choose the proxy through which relays are reached."),
     "daemon": ("daemon", "Keep the profile open, for bots and quick commands."),
@@ -82,7 +83,7 @@ class LazyGroup(click.Group):
         if cmd_name not in COMMANDS:
             return None
         module = importlib.import_module(f"e2echat.faces.cli.{COMMANDS[cmd_name][0]}")
-        command = getattr(module, cmd_name)
+        command = getattr(module, cmd_name.replace("-", "_"))
         if not isinstance(command, click.Command):
             raise TypeError(cmd_name)
         return command
