@@ -146,7 +146,10 @@ class Arrivals:
         ):
             for first, last in zip(ranges[::2], ranges[1::2], strict=True):
                 for row in records.receiptable(contact.id, device_hash, first, last, before):
-                    settled = replace(row, state=state, payload=None)
+                    if state == "delivered":
+                        settled = replace(row, state=state, payload=None, delivered_at=self.context.now)
+                    else:
+                        settled = replace(row, state=state, payload=None, read_at=self.context.now)
                     records.messages.save(settled)
                     records.drop_envelopes_of(row.id)
                     if row.visible:

@@ -89,6 +89,7 @@ class Provenance:
 
     ``verified``: the key was, when the message came; ``verified_at`` and ``verified_by`` are of the key in force now.
     ``turn``: the ratchet's chain, from 0; ``kem_epoch``: post-quantum steps by then; ``size``: in bytes; None: not sealed yet.
+    ``stored_at`` to ``read_at``: when we heard of one of ours that the relay, the device and the person have it.
     """
 
     message: Message
@@ -100,6 +101,9 @@ class Provenance:
     kem_epoch: int | None
     size: int | None
     reduced_forward_secrecy: bool
+    stored_at: datetime | None = None
+    delivered_at: datetime | None = None
+    read_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,6 +229,13 @@ class KeyChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class ContactChanged:
+    """A person, here or at another process, has let in, blocked or verified somebody, or taken a new key: see ``contacts``."""
+
+    peer: str
+
+
+@dataclass(frozen=True, slots=True)
 class Restarted:
     """The peer's session restarted without proof of continuity: reinstalled, restored or cloned."""
 
@@ -308,6 +319,7 @@ Event: TypeAlias = (
     | TypingChanged
     | Gap
     | KeyChanged
+    | ContactChanged
     | Restarted
     | NewStranger
     | Paired

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from e2echat.client.address_book import AddressBook
+from e2echat.client.comparing import difference, typed_number
 from e2echat.client.dialogue import why_refused
 from e2echat.client.engine import MAILBOX, Engine
 from e2echat.client.events import Contact, Event, Message, MessageState, Safety
@@ -18,7 +19,7 @@ from e2echat.client.settings import Settings
 from e2echat.client.socks import chosen_proxy
 from e2echat.client.standing import StandingMethods
 from e2echat.client.status import Moved
-from e2echat.client.texts import require_text, safety_digits
+from e2echat.client.texts import require_text
 from e2echat.client.whereabouts import Whereabouts
 from e2echat.crypto.keys import Identity, fingerprint_groups, safety_number
 from e2echat.crypto.primitives import SystemRandomness
@@ -256,12 +257,17 @@ class LocalAccount(MessageMethods, PairingMethods, SafekeepingMethods, StandingM
 
     def verify(self, peer: str, number: str, *, timeout: float = 30) -> None:
         """See ``Account.verify``."""
-        digits = safety_digits(number)
-        if self._book.known(peer) is None and self.safety(peer, timeout=timeout).number != digits:
-            raise KeyChangedError(f"the number is not the one of you and {peer}")
+        safety = self.safety(peer, timeout=timeout)
+        fingerprints = {
+            "your own": self.status().fingerprint,
+            f"{safety.name}'s": safety.fingerprint,
+        }
+        digits = typed_number(number, fingerprints)
+        if self._book.known(peer) is None and safety.number != digits:
+            raise KeyChangedError(difference(digits, safety.number, safety.name, self._other_numbers()))
         contact = self._book.known_or_met(peer, timeout)
         if not self._runtime.step(lambda: self._engine.trust.verify_if(contact.id, digits)):
-            raise KeyChangedError(f"the number is not the one of you and {peer}")
+            raise KeyChangedError(difference(digits, safety.number, safety.name, self._other_numbers()))
 
     def accept(self, peer: str) -> None:
         """See ``Account.accept``."""
@@ -279,6 +285,13 @@ class LocalAccount(MessageMethods, PairingMethods, SafekeepingMethods, StandingM
             raise self._down(MAILBOX) or RelayUnreachableError("the relay does not answer")
 
     # --- inside ----------------------------------------------------------------------------------------------------
+
+    def _other_numbers(self) -> dict[str, str]:
+        """The safety numbers of ourselves and each contact."""
+        rows = self._runtime.look(self._records.contacts.select)
+        own = self._own.identity
+        name = self._engine.context.peer_name
+        return {name(row): safety_number(own, Identity.parse(row.identity)) for row in rows}
 
     def _add_once(
         self, contact: ContactRow, text: str, reply: bytes | None, message_id: bytes | None

@@ -292,7 +292,7 @@ class Outbox:
         message = self.context.records.messages.one("WHERE id = ?", message_id)
         if message is None or message.state != "queued":
             return
-        message = replace(message, state="stored")
+        message = replace(message, state="stored", stored_at=self.context.now)
         self.context.records.messages.save(message)
         if message.visible:
             contact = self.context.records.contact(message.contact)

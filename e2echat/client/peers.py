@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 
 from e2echat.client.context import Context
-from e2echat.client.events import KeyChanged, NewStranger, Problem, Restarted
+from e2echat.client.events import ContactChanged, KeyChanged, NewStranger, Problem, Restarted
 from e2echat.client.numbering import renumber
 from e2echat.crypto.keys import Device, Identity
 from e2echat.crypto.session import ReplyRoute, Session
@@ -38,6 +38,13 @@ class Peers:
         """Keep a changed row."""
         self.context.records.contacts.save(row)
         return row
+
+    def decide(self, row: ContactRow) -> ContactRow:
+        """Keep how a person wants a contact to stand, and have every face look again."""
+        change = ContactChanged(self.context.peer_name(row))
+        self.context.untell(change)
+        self.context.tell(change)
+        return self.save(row)
 
     def identity(self, row: ContactRow) -> Identity:
         """The identity record in force."""
@@ -119,7 +126,7 @@ class Peers:
 
     def dismiss_change(self, row: ContactRow) -> ContactRow:
         """The accepted keys were found to be right: the others that were seen are forgotten."""
-        return self.save(replace(row, changed_identity=None, changed_device=None))
+        return self.decide(replace(row, changed_identity=None, changed_device=None))
 
     def _newest_epoch(self, row: ContactRow, identity: Identity) -> int:
         shown = ((row.identity, row.device), (row.changed_identity, row.changed_device))
@@ -149,12 +156,12 @@ class Peers:
         """A stranger becomes a contact: from now on there are receipts, and our own capability."""
         if row.standing != "stranger":
             return row
-        return self.save(replace(row, standing="contact", route_told=False, receipt_due=self.context.now))
+        return self.decide(replace(row, standing="contact", route_told=False, receipt_due=self.context.now))
 
     def block(self, row: ContactRow) -> None:
         """Nothing of this contact's is taken in from now on, and nothing goes there."""
         self.context.records.drop_waiting_signals(row.id)
-        self.save(replace(row, standing="blocked", receipt_due=None))
+        self.decide(replace(row, standing="blocked", receipt_due=None))
 
     def require_not_blocked(self, row: ContactRow) -> None:
         """Raise if nothing is to be had to do with this contact.
@@ -167,7 +174,7 @@ class Peers:
 
     def unblock(self, row: ContactRow) -> ContactRow:
         """A contact again, who learns our present capability."""
-        return self.save(replace(row, standing="contact", route_told=False, receipt_due=self.context.now))
+        return self.decide(replace(row, standing="contact", route_told=False, receipt_due=self.context.now))
 
     def accept(self, row: ContactRow) -> ContactRow:
         """Let a stranger in; or take changed keys as the ones expected from now on, unverified.
@@ -185,7 +192,7 @@ class Peers:
             records.sessions.delete("WHERE contact = ?", row.id)
             # Nor may another one change what that one said.
             records.content.change_author(row.id)
-        return self.save(
+        return self.decide(
             replace(
                 row,
                 identity=row.changed_identity,

@@ -62,7 +62,7 @@ class Trust:
             row = self.peers.unblock(row)
         self.accept(row)
         row = self.peers.reach(self.context.records.contact(row.id), route)
-        row = self.peers.save(replace(row, vouched=True, verified_at=self.context.now, verified_by=how))
+        row = self.peers.decide(replace(row, vouched=True, verified_at=self.context.now, verified_by=how))
         self.outbox.tell_route(row)
         return row
 
@@ -85,5 +85,5 @@ class Trust:
         else:
             return False
         row = self.context.records.contact(contact)
-        self.peers.save(replace(row, verified_at=self.context.now, verified_by="number"))
+        self.peers.decide(replace(row, verified_at=self.context.now, verified_by="number"))
         return True

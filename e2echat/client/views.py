@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from e2echat.client.context import Context, instant
 from e2echat.client.events import Contact, Message, Provenance
@@ -29,13 +30,16 @@ class Views:
         return Provenance(
             message=self.context.message(row, contact),
             verified=row.verified,
-            verified_at=None if contact.verified_at is None else instant(contact.verified_at),
+            verified_at=_instant(contact.verified_at),
             verified_by=contact.verified_by,
             session=None if row.sid is None else row.sid.hex(),
             turn=row.chain,
             kem_epoch=row.kem_epoch,
             size=row.size,
             reduced_forward_secrecy=row.reduced,
+            stored_at=_instant(row.stored_at),
+            delivered_at=_instant(row.delivered_at),
+            read_at=_instant(row.read_at),
         )
 
     def contacts(self) -> list[Contact]:
@@ -62,3 +66,7 @@ class Views:
             keep_days=conversation.keep_days,
             keep_messages=conversation.keep_messages,
         )
+
+
+def _instant(milliseconds: int | None) -> datetime | None:
+    return None if milliseconds is None else instant(milliseconds)

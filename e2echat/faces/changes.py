@@ -3,6 +3,7 @@
 import re
 
 from e2echat.client.events import (
+    ContactChanged,
     Event,
     Message,
     MessageDeleted,
@@ -95,7 +96,7 @@ def peer_of_change(event: Event) -> str | None:
     match event:
         case MessageEdited(message) | MessageDeleted(message) | Reacted(message):
             return message.peer
-        case TimerChanged(peer) | TypingChanged(peer) | MessagesExpired(peer):
+        case TimerChanged(peer) | TypingChanged(peer) | MessagesExpired(peer) | ContactChanged(peer):
             return peer
         case _:
             return None

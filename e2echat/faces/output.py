@@ -6,7 +6,7 @@ import io
 import os
 import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from enum import Enum
 from typing import Protocol, Self, TypeAlias
 
@@ -25,6 +25,7 @@ class Style(Enum):
     GOOD = "32"
     WARNING = "33"
     BAD = "31"
+    PICTURE = "97;40"
 
 
 class Writable(Protocol):
@@ -89,6 +90,11 @@ class Output:
             columns=_columns if is_screen else lambda: 0,
         )
 
+    @property
+    def columns(self) -> int:
+        """Of the screen, now; 0 if there is none."""
+        return self._columns()
+
     def through(self, wrap: Callable[[Writable], Writable]) -> Self:
         """The same with both results and notes on a stream made of this one's own for results."""
         if self._stdout is None:
@@ -130,19 +136,19 @@ class Output:
 
         ``indent``: it may be broken to fit a screen, and goes on so far to the right.
         """
-        line = self._drawn(parts)
-        if indent is not None:
-            lines = broken("".join(map(_plain, parts)), self._columns(), 0, indent)
-            # Only what fits keeps its styles.
-            line = line if len(lines) == 1 else f"\n{' ' * indent}".join(lines)
+        self.notes([parts], indent=indent)
+
+    def notes(self, lines: Iterable[tuple[Part, ...]], *, indent: int | None = None) -> None:
+        """Lines that nothing comes between; each as by ``note``."""
+        drawn = "".join(self._drawn_to_fit(parts, indent) + "\n" for parts in lines)
         with contextlib.suppress(OSError):
-            self._write(self._stderr, line + "\n")
+            self._write(self._stderr, drawn)
 
     def error(self, sentence: str, advice: str | None = None) -> None:
         """What went wrong, and what to do next."""
-        self.note((Style.BAD, "e2echat:"), " ", sentence)
+        self.note((Style.BAD, "e2echat:"), " ", sentence, indent=len(CONTINUED))
         if advice:
-            self.note(advice)
+            self.note(advice, indent=0)
 
     def clear(self) -> None:
         """Wipe the screen, and what has scrolled out of it where the terminal keeps that and lets go of it."""
@@ -179,6 +185,14 @@ class Output:
 
     def _drawn(self, parts: tuple[Part, ...]) -> str:
         return "".join(self._styled(part) for part in parts)
+
+    def _drawn_to_fit(self, parts: tuple[Part, ...], indent: int | None) -> str:
+        if indent is not None:
+            lines = broken("".join(map(_plain, parts)), self._columns(), 0, indent)
+            if len(lines) > 1:
+                # Only what fits keeps its styles.
+                return f"\n{' ' * indent}".join(lines)
+        return self._drawn(parts)
 
     def _styled(self, part: Part) -> str:
         if isinstance(part, str):

@@ -229,8 +229,8 @@ def contact_record(contact: Contact) -> Json:
     }
 
 
-def contact_words(contact: Contact) -> list[str]:
-    """How a contact stands, shortest first."""
+def contact_words(contact: Contact, *, news_first: bool = False) -> list[str]:
+    """How a contact stands, shortest first, or what is unread."""
     words = ["verified" if contact.verified else "not verified"]
     if contact.verified_by in ("code", "link"):
         words[0] += f" (by {contact.verified_by})" if contact.verified else " (joined by your link)"
@@ -241,7 +241,7 @@ def contact_words(contact: Contact) -> list[str]:
     if contact.timer:
         words.append(f"messages disappear: {duration(contact.timer)}")
     if contact.unread:
-        words.append(f"{contact.unread} unread")
+        words.insert(0 if news_first else len(words), f"{contact.unread} unread")
     if contact.last_at:
         words.append(f"last {clock(contact.last_at)}")
     return words

@@ -102,6 +102,7 @@ class MessageRow:
     ``payload``: the exact bytes of one of ours until it is delivered, and of one of an unknown kind for good.
     ``reply``: the message that it answers. ``timer``: seconds that it lasts; ``expires_at``: set once they run.
     ``edited_at``: when the author says that he changed it; of a ``deleted`` one only the place is left.
+    ``stored_at`` to ``read_at``: when we heard of each acknowledgement of one of ours; a later one may come alone.
     """
 
     id: int
@@ -128,6 +129,9 @@ class MessageRow:
     edited_at: int | None = None
     deleted: bool = False
     expires_at: int | None = None
+    stored_at: int | None = None
+    delivered_at: int | None = None
+    read_at: int | None = None
 
     @property
     def visible(self) -> bool:

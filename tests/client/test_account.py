@@ -352,6 +352,24 @@ def test_a_number_verifies_whose_it_is(site: "Site") -> None:
         alice.verify("bob", "12345")
 
 
+def test_a_number_that_is_not_the_right_one_is_told_apart(site: "Site") -> None:
+    alice, bob, carol = (site.create(name) for name in ("alice", "bob", "carol"))
+    for friend in (bob, carol):
+        _meet(alice, friend)
+    number = alice.safety("bob").number
+    for error, typed, sentence in (
+        (KeyChangedError, alice.safety("carol").number, "of you and carol"),
+        (KeyChangedError, number[5:10] + number[:5] + number[10:], "another order"),
+        (KeyChangedError, bob.safety("carol").number, "not the one of you and bob"),
+        (LocalError, alice.fingerprint, "your own fingerprint"),
+        (LocalError, bob.fingerprint, "bob's fingerprint"),
+        (LocalError, number[:55], "55 of sixty"),
+    ):
+        with pytest.raises(error, match=sentence):
+            alice.verify("bob", typed)
+    assert not any(contact.verified for contact in alice.contacts())
+
+
 def test_a_changed_key_is_loud_everywhere(site: "Site", monkeypatch: pytest.MonkeyPatch) -> None:
     """The relay loses its disk, and somebody else takes Bob's name there."""
     monkeypatch.setattr(inquiries, "ASK_AGAIN", 100)

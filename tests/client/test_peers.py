@@ -1,11 +1,12 @@
 """Whose keys are whose, and what a change of them changes."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 
-from e2echat.client.events import KeyChanged
-from e2echat.crypto.keys import Device, ExchangeKey, Identity, SigningKey
+from e2echat.client.events import ContactChanged, KeyChanged
+from e2echat.crypto.keys import Device, ExchangeKey, Identity, SigningKey, safety_number
 from e2echat.crypto.session import ReplyRoute
 from e2echat.errors import HandshakeError, KeyChangedError
 from e2echat.store.rows import ContactRow
@@ -104,3 +105,47 @@ def test_our_own_relay_is_where_we_know_it(alice: Person) -> None:
     ours = replace(alice.contact("bob"), address=moved)
     assert alice.own.relay_of(ours) == str(alice.world.address)
     assert alice.own.relay_of(replace(ours, relay_key=bytes(32))) == moved
+
+
+def test_each_decision_of_a_person_is_told_once(world: World) -> None:
+    alice, bob = world.join("alice", "bob")
+    bob.send("alice", "hello")
+    world.settle()
+
+    def block() -> None:
+        alice.step(lambda: alice.engine.trust.block(alice.contact("bob")))
+
+    def told() -> int:
+        count = alice.events.count(ContactChanged("bob"))
+        alice.events.clear()
+        return count
+
+    assert told() == 0
+    decisions: list[Callable[[], None]] = [
+        lambda: alice.accept("bob"),
+        lambda: alice.verify("bob", bob),
+        block,
+        lambda: alice.accept("bob"),
+    ]
+    for decide in decisions:
+        decide()
+        assert told() == 1
+    alice.accept("bob")
+    assert told() == 0
+
+
+def test_to_answer_a_stranger_is_a_decision(world: World) -> None:
+    alice, bob = world.join("alice", "bob")
+    bob.send("alice", "hello")
+    world.settle()
+    alice.send("bob", "hi")
+    assert alice.events.count(ContactChanged("bob")) == 1
+
+
+def test_a_new_key_that_is_verified_is_told_once(alice: Person) -> None:
+    identity, device = _keys(alice, "bob")
+    assert not _meet(alice, identity, device)
+    alice.events.clear()
+    number = safety_number(alice.own.identity, identity)
+    assert alice.step(lambda: alice.engine.trust.verify_if(alice.contact("bob").id, number))
+    assert alice.events.count(ContactChanged("bob")) == 1

@@ -1,5 +1,8 @@
 """What can be told about a message long after it came."""
 
+from datetime import timedelta
+
+from e2echat.client.context import instant
 from e2echat.client.events import Provenance
 from e2echat.client.views import Views
 from tests.world import Person, World
@@ -63,3 +66,31 @@ def test_what_is_not_sealed_yet_has_none(world: World) -> None:
     alice.send("bob", "waiting")
     (one,) = _all(alice, "bob")
     assert (one.session, one.turn, one.kem_epoch, one.size) == (None, None, None, None)
+
+
+def test_acknowledgements_have_their_moments(world: World) -> None:
+    alice, bob = world.join("alice", "bob")
+    bob.go_offline()
+    alice.send("bob", "waits")
+    world.settle()
+    stored = _all(alice, "bob")[0]
+    assert stored.stored_at is not None
+    assert timedelta() <= instant(world.now) - stored.stored_at < timedelta(seconds=1)
+    assert (stored.delivered_at, stored.read_at) == (None, None)
+    world.pass_time(5)
+    bob.go_online()
+    world.settle()
+    bob.send("alice", "here I am")
+    world.settle()
+    delivered = _all(alice, "bob")[0]
+    assert delivered.stored_at == stored.stored_at
+    assert delivered.delivered_at is not None
+    assert delivered.read_at is None
+    assert delivered.delivered_at - stored.stored_at >= timedelta(seconds=5)
+    for row in bob.rows("alice"):
+        if not row.outgoing:
+            bob.step(lambda row=row: bob.engine.arrivals.mark_shown(row.id))  # type: ignore[misc]
+    world.pass_time(5)
+    read = _all(alice, "bob")[0]
+    assert read.read_at is not None
+    assert (read.delivered_at, read.stored_at) == (delivered.delivered_at, delivered.stored_at)

@@ -109,3 +109,57 @@ def test_what_is_being_typed_is_not_lost_when_leaving(pair: Pair) -> None:
     assert at_alice.end() == 130
     assert any("not sent: too late for th" in line for line in at_alice.lines())
     leave(at_bob)
+
+
+def test_a_card_says_what_protected_a_message(pair: Pair) -> None:
+    at_alice, at_bob = pair
+    at_alice.type("hi\r")
+    at_bob.wait_for("alice: hi")
+    at_alice.type("/why 1\r")
+    at_alice.wait_for("key           not verified", "came", "ML-KEM at the session's start", "4608 bytes")
+    at_alice.wait_for("[2] read")
+    at_alice.type("/why\r")
+    at_alice.wait_for("ratchet       chain 1", "delivered     ", "known to be   read")
+    leave(*pair)
+
+
+def test_the_mark_appears_wherever_the_profile_is_open(
+    pair: Pair, relay: RelayProcess, people: Callable[..., Someone]
+) -> None:
+    at_alice, at_bob = pair
+    alice, bob = (people(name, relay.address) for name in ("alice", "bob"))
+    beside = alice.terminal("talk", "--peer", "bob")
+    beside.wait_for("bob | not verified | connected")
+    (known,) = bob.json("fingerprint", "alice")
+    number = str(known["safety_number"])
+    at_alice.type("/verify\r")
+    at_alice.wait_for(number[:23], "▄▄▄▄▄")
+    at_alice.type(f"/verify {number[:-1]}{(int(number[-1]) + 1) % 10}\r")
+    at_alice.wait_for("number 12 is another one")
+    at_alice.type(f"/verify {known['fingerprint']}\r")
+    at_alice.wait_for("that is your own fingerprint")
+    assert [contact["verified"] for contact in alice.json("contacts")] == [False]
+    at_alice.type(f"/verify {number}\r")
+    for terminal in (at_alice, beside):
+        terminal.wait_for("-- bob is verified.", "bob | verified | connected")
+    assert [contact["verified"] for contact in alice.json("contacts")] == [True]
+    assert bob.run("verify", "alice", number).returncode == 0
+    at_bob.wait_for("-- alice is verified.", "alice | verified | connected")
+    leave(at_alice, at_bob, beside)
+
+
+def test_the_conversations_are_offered(relay: RelayProcess, people: Callable[..., Someone]) -> None:
+    alice, bob, carol = (people(name, relay.address) for name in ("alice", "bob", "carol"))
+    with (
+        Account.create(alice.profile, "alice", relay.address, None) as account,
+        Account.create(bob.profile, "bob", relay.address, None),
+        Account.create(carol.profile, "carol", relay.address, None) as friend,
+    ):
+        account.wait(account.send("bob", "to bob"), MessageState.STORED, PATIENCE)
+        account.wait(account.send("carol", "to carol"), MessageState.STORED, PATIENCE)
+        friend.wait(friend.send("alice", "unread"), MessageState.DELIVERED, PATIENCE)
+    terminal = alice.terminal("talk")
+    terminal.wait_for("1  carol  1 unread", "2  bob", "With whom?")
+    terminal.type("1\r")
+    terminal.wait_for("-- 1 new message --", "carol: unread", "carol | not verified | connected")
+    leave(terminal)

@@ -15,6 +15,7 @@ from e2echat.client.events import (
     AllIn,
     Connected,
     Contact,
+    ContactChanged,
     Event,
     Found,
     Invitation,
@@ -117,6 +118,8 @@ class World:
     """Seconds of the relay's clock."""
     clocks_ahead: list[float] = field(default_factory=list)
     """Of relays, each time one is asked."""
+    origins: dict[str, Any] = field(default_factory=dict)
+    """What provenance says otherwise than usual."""
     told: int = 0
     """Contacts whom a move concerns."""
     changed: threading.Condition = field(default_factory=threading.Condition)
@@ -329,10 +332,12 @@ class FakeAccount:
         if number != NUMBER:
             raise KeyChangedError("that is not the number")
         self._world.people[peer] = replace(contact, verified=True, key_changed=False)
+        self._world.happen(ContactChanged(peer))
 
     def accept(self, peer: str) -> None:
         contact = self._known(peer)
         self._world.people[peer] = replace(contact, standing="contact", key_changed=False)
+        self._world.happen(ContactChanged(peer))
 
     def backup(self, file: str, passphrase: str) -> int:
         self._world.may_fail("backup")
@@ -342,6 +347,7 @@ class FakeAccount:
     def block(self, peer: str) -> None:
         contact = self._known(peer)
         self._world.people[peer] = replace(contact, standing="blocked")
+        self._world.happen(ContactChanged(peer))
 
     def invite(self, *, timeout: float = 30) -> Invitation:
         self._world.may_fail("invite")
@@ -444,17 +450,21 @@ class FakeAccount:
         self._world.typed.append(active)
 
     def provenance(self, message_id: str) -> list[Provenance]:
+        known: dict[str, Any] = {
+            "verified_at": MOMENT,
+            "verified_by": "number",
+            "session": "ab" * 32,
+            "turn": 3,
+            "kem_epoch": 1,
+            "size": 512,
+            **self._world.origins,
+        }
         return [
             Provenance(
                 message=message,
                 verified=message.verified,
-                verified_at=MOMENT,
-                verified_by="number",
-                session="ab" * 8,
-                turn=3,
-                kem_epoch=1,
-                size=512,
                 reduced_forward_secrecy=message.reduced_forward_secrecy,
+                **known,
             )
             for message in self._world.messages
             if message.id == message_id

@@ -13,6 +13,7 @@ import pytest
 
 from e2echat.client.events import (
     Event,
+    KeyChanged,
     MessageDeleted,
     MessageEdited,
     MessagesExpired,
@@ -24,8 +25,10 @@ from e2echat.client.events import (
     TypingChanged,
 )
 from e2echat.faces.output import Output
+from e2echat.faces.qr import qr_rows
 from e2echat.faces.talking.conversation import Conversation
 from e2echat.faces.talking.standing import fitted
+from e2echat.faces.talking.verification import verification_rows
 
 if TYPE_CHECKING:
     from tests.faces.conftest import CommandLine
@@ -138,6 +141,121 @@ class TestCommands:
 
     def test_a_refused_command_is_given_back(self, talk: Talk) -> None:
         assert "not done: /disappear 1y" in talk("/disappear 1y")
+
+
+class TestWhy:
+    def test_the_card_of_one_of_ours(self, talk: Talk, world: "World") -> None:
+        stored = world.message("x").sent_at
+        world.origins = {
+            "stored_at": stored,
+            "delivered_at": stored + timedelta(hours=25, minutes=7),
+            "read_at": stored + timedelta(days=2),
+        }
+        world.message("mine", direction="out", state=MessageState.READ, timer=3600, sender="alice")
+        said = talk("/why")
+        for words in (
+            "verified by comparing the number at 2026-03-01",
+            "session       abababababababab…",
+            "ratchet       chain 3",
+            "ML-KEM at the session's start, and 1 step since",
+            "the key that sealed it is gone here",
+            "512 bytes",
+            "stored        2026-03-01",
+            "delivered     2026-03-02",
+            "read          2026-03-03",
+            "at the relay  1 day and 1 hour at most",
+            "known to be   read: their device says so, inside the session",
+            "disappears    1 hour after it was sent",
+        ):
+            assert words in said
+
+    def test_the_card_of_one_of_theirs(self, talk: Talk, world: "World") -> None:
+        moment = world.message("first").sent_at
+        world.message("second", received_at=moment + timedelta(seconds=2.5), reduced_forward_secrecy=True)
+        world.message("ahead", sent_at=moment + timedelta(days=1), received_at=moment)
+        world.message("changed", new_key=True)
+        world.origins = {"verified_at": None, "verified_by": None, "kem_epoch": 0, "turn": 0}
+        said = talk("/why 2", "/why 3", "/why [4]")
+        assert "not verified: the relay said whose it is" in said
+        assert "reduced until the first reply" in said
+        assert "at the relay  2.5 seconds at most, if both clocks are right" in said
+        assert "the two clocks disagree" in said
+        assert "another than the one you accepted" in said
+
+    def test_verified_after_it_came(self, talk: Talk, world: "World") -> None:
+        moment = world.message("first").sent_at
+        world.origins = {"verified_at": moment + timedelta(days=1), "verified_by": "code"}
+        assert "verified by a code at 2026-03-02" in (said := talk("/why"))
+        assert "after this came" in said
+
+    def test_what_is_not_sealed_yet(self, talk: Talk, world: "World") -> None:
+        world.origins = {"session": None, "turn": None, "kem_epoch": None, "size": None}
+        said = talk("mine", "/why")
+        assert "not yet: it waits for their keys" in said
+        assert "known to be   queued" in said
+        assert "ratchet" not in said
+
+    def test_which_one(self, talk: Talk) -> None:
+        said = talk("/why", "/why 7", "/why 1 2")
+        assert "no such message" in said
+        assert "no message [7]" in said
+        assert "/why N" in said
+
+
+class TestVerify:
+    def test_wrong_and_right(self, talk: Talk, world: "World", number: str) -> None:
+        said = talk("/verify", "/verify 123", f"/verify {'1' * 60}", f"/verify {number}", f"/verify {number}")
+        assert "01234 56789" in said
+        assert "> /verify 123\ne2echat: that is no safety number" in said
+        assert said.count("bob is verified.") == 1
+        assert world.people["bob"].verified
+
+    def test_the_mark_is_everywhere_at_once(
+        self, world: "World", person: Callable[..., Any], number: str
+    ) -> None:
+        account: Any = world.account_class().open(Path(), str)
+        out = io.StringIO()
+        conversation = Conversation(account, "bob", Output(out, out), on_screen=True)
+        conversation.begin()
+        assert conversation.standing[1] == "not verified"
+        account.verify("bob", number)
+        over = threading.Event()
+        over.set()
+        conversation.follow(over)
+        assert conversation.standing[1] == "verified"
+        assert "-- bob is verified." in out.getvalue()
+        world.people["bob"] = person("bob", key_changed=True)
+        world.happen(KeyChanged("bob", verified=True))
+        conversation.follow(over)
+        assert conversation.standing[1] == "KEY CHANGED"
+        account.accept("bob")
+        conversation.follow(over)
+        assert conversation.standing[1] == "not verified"
+        assert "The new key of bob is accepted, and not verified" in out.getvalue()
+
+    def test_accept(self, talk: Talk, world: "World", person: Callable[..., Any]) -> None:
+        world.people["bob"] = person("bob", standing="stranger")
+        said = talk("/accept", "/accept")
+        assert "bob is a contact now." in said
+        assert "nothing to accept" in said
+        world.people["bob"] = person("bob", standing="blocked")
+        assert "bob is blocked no more." in talk("/accept")
+        assert "bob is blocked; to undo it: e2echat accept bob" in talk("/block", "never")
+        assert world.sent() == []
+
+    @pytest.mark.parametrize(("columns", "is_beside"), [(60, False), (75, True), (100, True), (200, True)])
+    def test_the_picture_is_beside_the_number_where_there_is_room(
+        self, number: str, columns: int, is_beside: bool
+    ) -> None:
+        picture = qr_rows(number)
+        rows = verification_rows("bob", number, picture, columns)
+        lines = ["".join(part if isinstance(part, str) else part[1] for part in row) for row in rows]
+        assert all(len(line) <= columns for line in lines)
+        beside = [line.startswith(f"{row}   ") for line, row in zip(lines, picture, strict=False)]
+        assert all(beside) == is_beside
+        assert (lines[-len(picture) :] == picture) != is_beside
+        assert any("01234 56789 01234 56789" in line for line in lines)
+        assert "by voice" in " ".join(lines)
 
 
 class TestStream:

@@ -1,7 +1,8 @@
 """The first run of ``talk``: from nothing to a conversation by questions. An answer that does not do costs no other."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeVar
 
 from e2echat.client.events import Paired
@@ -129,9 +130,23 @@ def present_peer(session: Session, account: "Account", peer: str) -> str:
     return _peer(session, account, "Enter, invite, or another name, link or code: ", waits_for=peer)
 
 
-def _peer(session: Session, account: "Account", question: str, waits_for: str | None = None) -> str:
+def asked_peer(session: Session, account: "Account", question: str, names: Mapping[str, str]) -> str:
+    """Somebody whom the person names, by one of ``names`` or in any other way that names somebody."""
+    return _peer(session, account, question, names=names)
+
+
+def _peer(
+    session: Session,
+    account: "Account",
+    question: str,
+    *,
+    waits_for: str | None = None,
+    names: Mapping[str, str] = MappingProxyType({}),
+) -> str:
     while True:
         answer = session.ask(question)
+        if answer in names:
+            return names[answer]
         # Ctrl+C leaves here, and in whatever takes its time it leads back to here.
         found = _tried(session, lambda: _meant(session, account, answer, waits_for))  # noqa: B023 - called at once
         if found:

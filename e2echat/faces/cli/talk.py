@@ -8,7 +8,8 @@ import click
 
 from e2echat.client.settings import Notify
 from e2echat.errors import LockedError, NoProfileError, WrongPassphraseError
-from e2echat.faces.cli.first_run import first_account, found_peer, inviter, present_peer
+from e2echat.faces.cli.choosing import chosen_peer
+from e2echat.faces.cli.first_run import first_account, inviter, present_peer
 from e2echat.faces.cli.options import common, timeout_option, words
 from e2echat.faces.cli.passphrase import may_be_asked
 from e2echat.faces.cli.preferences import notify_option
@@ -22,7 +23,10 @@ if TYPE_CHECKING:
 
 @click.command(short_help="Talk with somebody, line by line.")
 @click.option(
-    "--peer", callback=words, metavar="NAME", help="With whom; not needed if there is one contact only."
+    "--peer",
+    callback=words,
+    metavar="NAME",
+    help="With whom; on a terminal, without it the conversations are offered.",
 )
 @timeout_option(30.0, "With a pipe: how many seconds to wait for deliveries after the last line.")
 @notify_option
@@ -58,9 +62,10 @@ def _talk(
             stack.enter_context(account)
             stack.enter_context(suspendable(lambda: suspend(account)))
             peer = peer or (inviter(session, account, link) if link else None)
-        peer = peer or _chosen_peer(session, account, by_hand=by_hand)
-        peer = present_peer(session, account, peer) if by_hand else account.safety(peer).name
-        if not by_hand:
+        if by_hand:
+            peer = present_peer(session, account, peer or chosen_peer(session, account))
+        else:
+            peer = account.safety(peer or _only_contact(account)).name
             from e2echat.faces.talking.plain import talk_through_pipe  # noqa: PLC0415 - each way of talking loads its own
 
             return talk_through_pipe(account, peer, session.out, session.stdin, timeout)
@@ -90,16 +95,8 @@ def _opened(session: Session, *, by_hand: bool) -> "Iterator[Account]":
         yield account
 
 
-def _chosen_peer(session: Session, account: "Account", *, by_hand: bool) -> str:
+def _only_contact(account: "Account") -> str:
     known = [contact.name for contact in account.contacts() if contact.standing == "contact"]
-    if len(known) == 1:
-        return known[0]
-    if not by_hand:
+    if len(known) != 1:
         raise click.UsageError("Say with whom: --peer NAME.")
-    if not known:
-        return found_peer(session, account)
-    session.out.note("You know: ", ", ".join(known))
-    while True:
-        answer = session.ask("With whom do you want to talk? ")
-        if answer:
-            return answer
+    return known[0]

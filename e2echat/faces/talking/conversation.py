@@ -10,8 +10,10 @@ from e2echat.client.events import (
     TYPING_LASTS,
     Connected,
     Contact,
+    ContactChanged,
     Disconnected,
     Event,
+    KeyChanged,
     Message,
     MessageDeleted,
     MessageEdited,
@@ -28,7 +30,7 @@ from e2echat.faces.input import checked_text
 from e2echat.faces.output import Output, Style
 from e2echat.faces.talking.lines import Order, Say, UnclearError, understand
 from e2echat.faces.talking.orders import Orders
-from e2echat.faces.talking.standing import standing_parts
+from e2echat.faces.talking.standing import changes_of, standing_parts
 from e2echat.faces.talking.stream import Stream
 
 if TYPE_CHECKING:
@@ -74,6 +76,8 @@ class Conversation:
         self._showing = threading.Lock()
         """Held by who shows a message of ours, so that it is shown once."""
         self._is_news = False
+        self._known: Contact | None = None
+        """The peer, as was last said or clear."""
         self._types_until = 0.0
         """When the peer is taken to have left off typing, on the monotonic clock."""
 
@@ -81,7 +85,7 @@ class Conversation:
         """Show where the conversation stood, then what has come since."""
         waiting = list(self._feed.waiting())
         unseen = {message.id for message in waiting}
-        contact = self._contact()
+        contact = self._known = self._contact()
         # Nothing is recorded of somebody to whom nobody has written yet.
         recent = self._account.history(self.peer, limit=RECENT + len(waiting)) if contact else []
         for message in [message for message in recent if message.id not in unseen][-RECENT:]:
@@ -145,6 +149,20 @@ class Conversation:
                 self._arrived(event)
             case StateChanged(message):
                 self._take_state(message)
+            case TypingChanged(_, active):
+                self._types_until = time.monotonic() + TYPING_LASTS if active else 0.0
+            case ContactChanged():
+                self._note_change(self._contact())
+            case Connected() | Disconnected() if self._on_screen:
+                pass
+            case _ if not self._take_change(event):
+                show_event(self._out, event, inside=self.peer)
+                if isinstance(event, KeyChanged):
+                    self._known = self._contact()
+
+    def _take_change(self, event: Event) -> bool:
+        """Say what became of messages; False if that is not what happened."""
+        match event:
             case MessageEdited(message):
                 self._stream.edited(message)
             case MessageDeleted(message):
@@ -153,12 +171,15 @@ class Conversation:
                 self._stream.reacted(message, sender, reaction)
             case MessagesExpired(_, numbers):
                 self._stream.forget(numbers)
-            case TypingChanged(_, active):
-                self._types_until = time.monotonic() + TYPING_LASTS if active else 0.0
-            case Connected() | Disconnected() if self._on_screen:
-                pass
             case _:
-                show_event(self._out, event, inside=self.peer)
+                return False
+        return True
+
+    def _note_change(self, contact: Contact | None) -> None:
+        """Somebody decided about the peer, in this process or another one."""
+        before, self._known = self._known, contact
+        for sentence in changes_of(before, contact) if contact else []:
+            self._stream.note(sentence)
 
     def _take_state(self, message: Message) -> None:
         """Also of what another process of this profile has sent."""
@@ -207,7 +228,8 @@ class Conversation:
 
     def _give_back(self, line: str, asked: Say | Order | None) -> None:
         """A terminal without escape codes still shows a command; whether a text was sent is to be beyond doubt."""
-        if self._on_screen or isinstance(asked, Say):
+        is_echoed = isinstance(asked, Order) and asked.name in ANSWERED
+        if isinstance(asked, Say) or (self._on_screen and not is_echoed):
             label = "not done" if isinstance(asked, Order) else "not sent"
             self._out.text(((Style.BAD, label), ": "), line)
 
@@ -222,9 +244,11 @@ class Conversation:
     def _note_standing(self) -> None:
         if self._has_left_off():
             self._types_until = 0.0
+        contact = self._contact()
+        self._known = self._known or contact
         self.standing = standing_parts(
             self.peer,
-            self._contact(),
+            contact,
             self._account.status(),
             self._stream.latest_state,
             busy=bool(self._sending),

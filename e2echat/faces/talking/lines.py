@@ -12,6 +12,7 @@ COMMANDS = (
     ("delete", "N", "delete your message N, here and over there; 'last' is the last one"),
     ("disappear", "TIME", "let new messages disappear TIME after they were read: 10m, 8h, 7d; or off"),
     ("search", "WORDS", "find messages of this conversation"),
+    ("why", "[N]", "how the last message, or message N, came or went, and what protected it"),
     ("verify", "", "show the number to compare, and how"),
     ("verify", "NUMBER", "mark as verified, if that is what the other side sees"),
     ("accept", "", "accept a stranger, or a new key"),

@@ -7,10 +7,12 @@ from e2echat.client.events import Message
 from e2echat.faces.changes import duration, excerpt, parsed_duration
 from e2echat.faces.input import checked_text
 from e2echat.faces.output import Output, Style
+from e2echat.faces.qr import qr_rows
 from e2echat.faces.status import status_lines
+from e2echat.faces.talking.cards import provenance_lines
 from e2echat.faces.talking.lines import COMMANDS, LAST, Order, UnclearError, split_message
 from e2echat.faces.talking.stream import Stream
-from e2echat.faces.wording import grouped
+from e2echat.faces.talking.verification import verification_rows
 
 if TYPE_CHECKING:
     from e2echat.client.account import Account
@@ -48,6 +50,7 @@ class Orders:
             "delete": self._delete,
             "disappear": self._disappear,
             "search": self._search,
+            "why": self._why,
             "verify": self._verify,
             "accept": self._accept,
             "status": self._status,
@@ -68,7 +71,6 @@ class Orders:
             return False
         if order.name == "block":
             self._account.block(self._peer)
-            self._stream.note(f"To undo it: e2echat accept {self._peer}")
             return False
         self._orders[order.name](order.argument)
         return True
@@ -126,38 +128,52 @@ class Orders:
         )
         self._stream.note(f"New messages {lasting}. To change that: /disappear 8h, or /disappear off")
 
+    def _why(self, argument: str) -> None:
+        which, rest = split_message(argument)
+        self._require(not rest, "Say which one, and nothing else: /why, or /why N.")
+        message = self._stream.find(which)
+        for origin in self._account.provenance(message.id):
+            if origin.message.number == message.number:
+                self._stream.show_again(origin.message)
+                lines = [((Style.FAINT, f"{what:<14}"), how) for what, how in provenance_lines(origin)]
+                self._stream.notes(lines, indent=17)
+
     # --- people ----------------------------------------------------------------------------------------------------
 
     def _verify(self, argument: str) -> None:
         if argument:
             self._account.verify(self._peer, argument)
             return
-        number = grouped(self._account.safety(self._peer).number)
-        self._stream.note("The number of you two. Ask for it by voice, then type /verify and what you hear:")
-        self._stream.note((Style.STRONG, number))
+        number = self._account.safety(self._peer).number
+        # To a screen reader, or as ASCII, a picture is noise.
+        picture = qr_rows(number) if self._out.is_screen else []
+        self._out.notes(verification_rows(self._peer, number, picture, self._out.columns))
 
     def _accept(self, _argument: str) -> None:
+        contact = next((each for each in self._account.contacts() if each.name == self._peer), None)
+        if contact is not None and contact.standing == "contact" and not contact.key_changed:
+            raise UnclearError(f"There is nothing to accept: {self._peer} is a contact already.")
         self._account.accept(self._peer)
 
     # --- the rest --------------------------------------------------------------------------------------------------
 
     def _help(self, _argument: str) -> None:
-        for name, arguments, why in COMMANDS:
-            self._stream.note(f"/{f'{name} {arguments}':<18} {why}", indent=23)
-        self._stream.note(f"{'//TEXT':<19} send a text that begins with a slash", indent=23)
+        known = [(f"/{name} {arguments}", why) for name, arguments, why in COMMANDS]
+        known.append(("//TEXT", "send a text that begins with a slash"))
+        self._stream.notes([(f"{what:<20}{why}",) for what, why in known], indent=23)
         self._stream.note(
             "N is a number that stands before a message, as in: /reply 3 yes. Alt+Enter begins a new line, Up and "
             "Ctrl+R find what was typed, Tab completes commands."
         )
 
     def _status(self, _argument: str) -> None:
-        for what, how in status_lines(self._account.status()):
-            self._stream.note(f"{what:<17}{how}")
+        lines = status_lines(self._account.status())
+        self._stream.notes([(f"{what:<17}{how}",) for what, how in lines], indent=20)
 
     def _lock(self, _argument: str) -> None:
         self._account.lock()
 
     @staticmethod
-    def _require(text: str, sentence: str) -> None:
-        if not text:
+    def _require(given: object, sentence: str) -> None:
+        if not given:
             raise UnclearError(sentence)

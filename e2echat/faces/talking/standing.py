@@ -33,6 +33,23 @@ def standing_parts(
     return parts
 
 
+def changes_of(before: Contact | None, now: Contact) -> list[str]:
+    """What a decision has changed in how a contact stands, as sentences."""
+    sentences = []
+    if before is not None and now.standing != before.standing:
+        if now.standing == "blocked":
+            sentences.append(f"{now.name} is blocked; to undo it: e2echat accept {now.name}")
+        elif before.standing == "blocked":
+            sentences.append(f"{now.name} is blocked no more.")
+        elif now.standing == "contact":
+            sentences.append(f"{now.name} is a contact now.")
+    if now.verified and not (before is not None and before.verified):
+        sentences.append(f"{now.name} is verified.")
+    elif before is not None and before.key_changed and not now.key_changed:
+        sentences.append(f"The new key of {now.name} is accepted, and not verified; to compare: /verify")
+    return sentences
+
+
 def fitted(parts: list[str], columns: int) -> str:
     """As many of ``parts`` as there is room for; the first one is always there."""
     line = parts[0]

@@ -5,7 +5,7 @@ Nothing that was printed is ever changed. Any thread may call.
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import date
 
 from e2echat.client.events import Message, MessageState
@@ -60,6 +60,8 @@ class Stream:
         """Print a message apart from the order of time, with its date."""
         with self._lock:
             self._print(message, with_date=True, with_state=True)
+            if message.direction == "out":
+                self._marks.note(self._numbers[message.number], message.state, self._now(), said=True)
 
     def edited(self, message: Message) -> None:
         """Print how a message is now, and how it began before."""
@@ -85,7 +87,11 @@ class Stream:
 
     def note(self, *parts: Part, indent: int = 3) -> None:
         """Say something beside the messages; see ``Output.note``."""
-        self._out.note("-- ", *parts, indent=indent)
+        self.notes([parts], indent=indent)
+
+    def notes(self, lines: Iterable[tuple[Part, ...]], *, indent: int = 3) -> None:
+        """Several things that nothing comes between."""
+        self._out.notes([("-- ", *parts) for parts in lines], indent=indent)
 
     # --- how far ---------------------------------------------------------------------------------------------------
 
