@@ -207,6 +207,11 @@ RUNS = [
     Run(("init", "zoe", "--relay", RELAY, "--no-passphrase")),
     Run(TALK),
     Run(TALK, typed="hi\n/help\n/verify\n/verify 1\n/accept\n/status\n/nonsense\n"),
+    Run(
+        TALK,
+        typed="/why\n/search x\n/reply x\n/react x\n/edit last x\n/delete last\n/disappear\n/disappear 1h\n",
+    ),
+    Run(("talk",), typed="1\n/verify\n", given={"number": NUMBER}),
     Run(TALK, typed="hi\n/block\n", given={"notify": Notify.DESKTOP}),
     Run(("talk",), typed="\nnobody\ninvite\ne2echat:x\n", failing=NOBODY),
     Run(TALK, typed="hi\n", failing={"send": RefusedError(PLANTED, PLANTED)}),
@@ -373,7 +378,7 @@ def test_talk_on_a_terminal(tmp_path: Path, kind: str, flags: list[str]) -> None
     terminal = Terminal(process, [*flags, "talk", "--peer", "bob"], process.environment(TERM=kind))
     try:
         terminal.until(lambda _: THE_END in terminal.raw)
-        for line in ("/verify", "/status", "/accept", "hello", "/quit"):
+        for line in ("/verify", "/why", "/search x", "/status", "/accept", "hello", "/quit"):
             terminal.type(f"{line}\r")
         assert terminal.ends() == 0
     finally:

@@ -146,7 +146,7 @@ class Orders:
             return
         number = self._account.safety(self._peer).number
         # To a screen reader, or as ASCII, a picture is noise.
-        picture = qr_rows(number) if self._out.is_screen else []
+        picture = qr_rows(number) if self._out.is_screen and number.isdecimal() else []
         self._out.notes(verification_rows(self._peer, number, picture, self._out.columns))
 
     def _accept(self, _argument: str) -> None:

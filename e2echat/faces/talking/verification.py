@@ -29,7 +29,8 @@ def verification_rows(peer: str, number: str, picture: list[str], columns: int) 
 
 
 def _words(peer: str, number: str, columns: int, *, pictured: bool) -> list[tuple[Part, ...]]:
-    groups = grouped(number).split()
+    # Whatever else it might be is at least shown in one piece.
+    groups = grouped(number).split() if number.isdecimal() else [number]
     rows = [" ".join(groups[start : start + 4]) for start in range(0, len(groups), 4)]
     what_to_do = [
         f"Call {peer}, or meet: by voice, not in writing.",
