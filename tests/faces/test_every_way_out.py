@@ -247,6 +247,8 @@ RUNS = [
     Run(("proxy", "none")),
     Run(("lock",), has_foreign=False),
     Run(("doctor",)),
+    Run(("delete-account", "--yes", A_FEW)),
+    Run(("delete-account",), typed="x\n"),
     Run(("daemon",)),
     Run(("daemon", "--unit"), has_foreign=False),
     Run(("completion", "bash"), has_foreign=False),
@@ -378,8 +380,9 @@ def test_talk_on_a_terminal(tmp_path: Path, kind: str, flags: list[str]) -> None
     terminal = Terminal(process, [*flags, "talk", "--peer", "bob"], process.environment(TERM=kind))
     try:
         terminal.until(lambda _: THE_END in terminal.raw)
-        for line in ("/verify", "/why", "/search x", "/status", "/accept", "hello", "/quit"):
-            terminal.type(f"{line}\r")
+        # At once: the echo of a plain terminal would otherwise come between the characters of an answer.
+        lines = ("/verify", "/why", "/search x", "/status", "/accept", "hello", "/quit")
+        terminal.type("".join(f"{line}\r" for line in lines))
         assert terminal.ends() == 0
     finally:
         terminal.child.close(force=True)
