@@ -16,8 +16,9 @@ def test_two_terminals_and_nothing_for_the_relay_to_read(
 ) -> None:
     proxy = proxy_to("127.0.0.1", relay.port)
     address = relay.address.replace(f":{relay.port}", f":{proxy.port}")
-    alice, bob = people("alice", address).join(), people("bob", address).join()
-    at_alice = alice.terminal("talk", "--peer", "bob")
+    # Names that are in no key by chance.
+    alice, bob = people("alice", address).join(), people("barnabas", address).join()
+    at_alice = alice.terminal("talk", "--peer", "barnabas")
     at_bob = bob.terminal("talk", "--peer", "alice")
     at_alice.wait_for("connected")
     at_bob.wait_for("connected")
@@ -38,9 +39,10 @@ def test_two_terminals_and_nothing_for_the_relay_to_read(
     for secret in (b"crow flies", b"midnight", b"being typed"):
         assert secret not in seen
     assert b"alice" in seen
+    assert b"barnabas" in seen
     for connection in proxy.connections:
         both = bytes(connection.to_relay + connection.to_client)
-        assert not (b"alice" in both and b"bob" in both)
+        assert not (b"alice" in both and b"barnabas" in both)
     relay.start()
 
 
