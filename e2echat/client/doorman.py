@@ -6,9 +6,10 @@ from typing import NoReturn
 
 from e2echat.client.agent import Agent
 from e2echat.client.holding import unlock
+from e2echat.core_dumps import forbid_core_dumps
 from e2echat.errors import LocalError, LockedError
 from e2echat.store.private_files import read_private
-from e2echat.store.profile import Profile, forbid_core_dumps
+from e2echat.store.profile import Profile
 from e2echat.store.vault import MAX_VAULT, needs_passphrase
 
 

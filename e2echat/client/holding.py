@@ -10,12 +10,13 @@ from e2echat.client.own import Own
 from e2echat.client.renewal import renew
 from e2echat.client.runtime import unix_milliseconds
 from e2echat.client.socks import Proxy
+from e2echat.core_dumps import forbid_core_dumps
 from e2echat.crypto.keys import SigningKey
 from e2echat.crypto.primitives import Randomness, SystemRandomness
 from e2echat.store.counter import WriteCounter
 from e2echat.store.database import Database
 from e2echat.store.private_files import read_private, write_private
-from e2echat.store.profile import Profile, ProfileLock, forbid_core_dumps
+from e2echat.store.profile import Profile, ProfileLock
 from e2echat.store.records import Records
 from e2echat.store.vault import MAX_VAULT, VaultContents, needs_passphrase, open_vault, seal_vault
 from e2echat.wire.address import JoinAddress

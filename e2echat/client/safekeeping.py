@@ -9,6 +9,7 @@ from e2echat.client.holding import Holding
 from e2echat.client.renewal import renew
 from e2echat.client.runtime import Runtime, unix_milliseconds
 from e2echat.client.standing import LAST_BACKUP
+from e2echat.core_dumps import forbid_core_dumps
 from e2echat.crypto.keys import SigningKey
 from e2echat.crypto.primitives import KEY_SIZE, SystemRandomness
 from e2echat.errors import LocalError
@@ -21,7 +22,7 @@ from e2echat.store.private_files import (
     remove_private,
     write_private,
 )
-from e2echat.store.profile import Profile, forbid_core_dumps
+from e2echat.store.profile import Profile
 from e2echat.store.records import Records
 from e2echat.store.vault import VaultContents, seal_vault
 

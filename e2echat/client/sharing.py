@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any, Self
 from e2echat.client.backend import Backend, GoneError
 from e2echat.client.events import Missed
 from e2echat.client.remote import Remote
+from e2echat.core_dumps import forbid_core_dumps
 from e2echat.errors import E2EChatError, LocalError, LockedError, NoProfileError, ProfileBusyError
-from e2echat.store.profile import Profile, ProfileLock, forbid_core_dumps
+from e2echat.store.profile import Profile, ProfileLock
 
 if TYPE_CHECKING:
     # At run time only the owner loads what they bring with them: cryptography and the database.

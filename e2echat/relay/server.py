@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from e2echat.core_dumps import forbid_core_dumps
 from e2echat.crypto.primitives import SystemRandomness
 from e2echat.crypto.relay_records import NO_CERTIFICATE
 from e2echat.errors import InvalidAddressError
@@ -107,6 +108,7 @@ class Relay:
             ListenError: the relay cannot listen there.
             InvalidAddressError: it would listen without TLS where others can reach it, or ``public`` is none.
         """
+        forbid_core_dumps()
         with contextlib.ExitStack() as cleanup:
             self._start(cleanup)
             self._cleanup = cleanup.pop_all()

@@ -6,7 +6,6 @@ have planted is refused.
 
 import fcntl
 import os
-import resource
 import stat
 import time
 from collections.abc import Callable, Iterator
@@ -284,11 +283,6 @@ def flaws(home: Path) -> Iterator[Flaw]:
 def copy_while_upgrading(database: Path) -> Path:
     """Where a database's copy lies as long as its upgrade is not known to have succeeded."""
     return database.with_name(f"{database.name}.old")
-
-
-def forbid_core_dumps() -> None:
-    """Have a crash of this process leave nothing of its memory on the disk."""
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
 def _make_directories(home: Path) -> list[Path]:

@@ -1,7 +1,6 @@
 import errno
 import fcntl
 import os
-import resource
 import signal
 import stat
 import subprocess
@@ -20,7 +19,7 @@ from e2echat.errors import (
     UnsafeProfileError,
 )
 from e2echat.store.private_files import read_private, write_private
-from e2echat.store.profile import Profile, forbid_core_dumps
+from e2echat.store.profile import Profile
 
 HOLDER = """
 import sys, time
@@ -379,8 +378,3 @@ def test_a_read_is_bounded_and_follows_no_link(profile: Profile, home: Path) -> 
         read_private(home / "pipe", 100)
     with pytest.raises(StorageError):
         read_private(home / "missing", 100)
-
-
-def test_no_core_dumps() -> None:
-    forbid_core_dumps()
-    assert resource.getrlimit(resource.RLIMIT_CORE) == (0, 0)
