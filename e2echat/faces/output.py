@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from enum import Enum
 from typing import Protocol, Self, TypeAlias
 
-from e2echat.faces.layout import broken, width
+from e2echat.faces.layout import broken
 from e2echat.faces.sanitiser import visible, visible_lines
 
 CONTINUED = "    "
@@ -110,12 +110,16 @@ class Output:
 
     def text(self, head: tuple[Part, ...], text: str) -> None:
         """A foreign text of any number of lines behind ``head``."""
+        first, *more = visible_lines(text)
         columns, indent = self._columns(), len(CONTINUED)
-        taken = width("".join(_plain(part) for part in head))
-        lines: list[str] = []
-        for line in visible_lines(text):
-            lines += broken(line, columns, indent if lines else taken, indent)
-        self._write_result(self._drawn(head) + f"\n{CONTINUED}".join(lines) + "\n")
+        plain = "".join(map(_plain, head))
+        lines = broken(plain + first, columns, 0, indent)
+        if len(lines[0]) >= len(plain.rstrip()):
+            # Only a head that fits keeps its styles.
+            lines[0] = self._drawn(head) + lines[0][len(plain) :]
+        for line in more:
+            lines += broken(line, columns, indent, indent)
+        self._write_result(f"\n{CONTINUED}".join(lines) + "\n")
 
     def record(self, values: Mapping[str, object]) -> None:
         """One object on one line of ASCII: exact for a program, inert on a terminal."""

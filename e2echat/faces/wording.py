@@ -40,6 +40,12 @@ def timestamp(moment: datetime | None) -> str | None:
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+def short_name(peer: str) -> str:
+    """A peer of whom it is clear who is meant: of somebody at another relay without that relay's key."""
+    name, at, address = peer.partition("@")
+    return f"{name}@{address.rpartition('@')[2]}" if at else name
+
+
 def local(moment: datetime) -> datetime:
     """``moment`` where the reader is. A peer's clock may claim any year at all."""
     with contextlib.suppress(OverflowError, ValueError, OSError):

@@ -447,7 +447,10 @@ class FakeAccount:
         return "c" * 32
 
     def typing(self, peer: str, *, active: bool) -> None:
-        self._world.typed.append(active)
+        with self._world.changed:
+            self._world.typed.append(active)
+            self._world.changed.notify_all()
+        self._world.may_fail("typing")
 
     def provenance(self, message_id: str) -> list[Provenance]:
         known: dict[str, Any] = {

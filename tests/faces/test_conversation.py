@@ -351,6 +351,36 @@ class TestStanding:
         assert "bob is typing" not in conversation.standing
         assert "typing" not in out.getvalue()
 
+    def test_what_is_said_without_a_connection(self, world: "World") -> None:
+        world.up = False
+        account: Any = world.account_class().open(Path(), str)
+        out = io.StringIO()
+        conversation = Conversation(account, "bob", Output(out, out), on_screen=True)
+        conversation.enter("hi")
+        assert conversation.standing == [
+            "bob",
+            "not verified",
+            "not connected",
+            "1 on the way",
+            "[1] queued",
+            "nobody answers",
+        ]
+
+    def test_a_peer_elsewhere_is_called_without_the_key_of_his_relay(
+        self, world: "World", person: Callable[..., Any]
+    ) -> None:
+        far = f"carol@relay://{'a' * 52}@example.org:7443"
+        world.people[far] = person(far)
+        world.message("hello", far, sender=far)
+        account: Any = world.account_class().open(Path(), str)
+        out = io.StringIO()
+        conversation = Conversation(account, far, Output(out, out), on_screen=True)
+        conversation.begin()
+        conversation.enter("/reply hi")
+        assert "carol@example.org:7443: hello" in out.getvalue()
+        assert conversation.standing[0] == "carol@example.org:7443"
+        assert world.messages[-1].peer == far
+
     def test_what_matters_most_stays(self) -> None:
         parts = ["bob", "not verified", "connected", "[12] delivered", "/help"]
         assert fitted(parts, 100) == " | ".join(parts)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from e2echat.faces.layout import broken, width
-from e2echat.faces.output import Output
+from e2echat.faces.output import Output, Style
 
 
 def test_breaks_between_words() -> None:
@@ -53,6 +53,18 @@ def test_nothing_but_spaces_is_lost(text: str, columns: int, first: int) -> None
     longest = max((width(word) for word in text.split()), default=0)
     if len(lines) > 1:
         assert all(width(line) <= max(columns - 4, columns - first, longest) for line in lines)
+
+
+def test_a_long_head_is_broken_too() -> None:
+    out = io.StringIO()
+    screen = Output(out, out, columns=lambda: 40, colour=True)
+    screen.text(
+        ("[1] ", (Style.GOOD, "bob"), " (in reply to “12:00 alice: I owe you”): "), "yes and no\nand more"
+    )
+    lines = out.getvalue().splitlines()
+    assert lines == ["[1] bob (in reply to “12:00 alice: I owe", "    you”): yes and no", "    and more"]
+    screen.text(("[1] ", (Style.GOOD, "bob"), ": "), "x" * 36)
+    assert out.getvalue().splitlines()[3:] == ["[1] \x1b[32mbob\x1b[0m: ", f"    {'x' * 36}"]
 
 
 def test_notices_go_on_below_their_beginning() -> None:

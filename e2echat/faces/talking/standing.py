@@ -2,7 +2,7 @@
 
 from e2echat.client.events import Contact, MessageState
 from e2echat.client.status import Status
-from e2echat.faces.status import connection_words
+from e2echat.faces.wording import short_name
 
 SEPARATOR = " | "
 
@@ -17,19 +17,21 @@ def standing_parts(
     typing: bool,
 ) -> list[str]:
     """What to say, what matters most first. ``busy``: a line is being sent; ``typing``: the peer writes."""
-    parts = [peer, _trust(contact), connection_words(status)]
+    parts = [short_name(peer), _trust(contact), "connected" if status.connected else "not connected"]
     if typing:
-        parts.append(f"{peer} is typing")
+        parts.append(f"{short_name(peer)} is typing")
     if busy:
         parts.append("sending")
     elif status.queued:
         parts.append(f"{status.queued} on the way")
     if latest is not None and not busy:
         parts.append(f"[{latest[0]}] {latest[1].value}")
-    if contact is not None and contact.timer:
-        parts.append("disappearing")
     if status.unread:
         parts.append(f"{status.unread} unread")
+    if contact is not None and contact.timer:
+        parts.append("disappearing")
+    if status.problem and not status.connected:
+        parts.append(status.problem)
     return parts
 
 

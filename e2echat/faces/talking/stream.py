@@ -6,6 +6,7 @@ Nothing that was printed is ever changed. Any thread may call.
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from datetime import date
 
 from e2echat.client.events import Message, MessageState
@@ -13,7 +14,7 @@ from e2echat.faces.changes import excerpt, message_text
 from e2echat.faces.output import Output, Part, Style
 from e2echat.faces.talking.lines import LAST, UnclearError
 from e2echat.faces.talking.marks import STAYS, Marks, spans
-from e2echat.faces.wording import clock, local, message_head
+from e2echat.faces.wording import clock, local, message_head, short_name
 
 
 class Stream:
@@ -75,14 +76,14 @@ class Stream:
 
     def deleted(self, message: Message, by: str) -> None:
         """Say that ``by`` deleted a message; nothing of it is said again."""
-        self.note(f"{by} deleted {self.name(message)}.")
+        self.note(f"{short_name(by)} deleted {self.name(message)}.")
         self.keep(message)
 
     def reacted(self, message: Message, by: str, reaction: str) -> None:
         """Say what ``by`` thinks of a message; empty: nothing any more."""
         what = f"reacted {reaction} to" if reaction else "took back a reaction to"
         quoted = "" if message.deleted else f" “{excerpt(message_text(message))}”"
-        self.note(f"{by} {what} {self.name(message)}{quoted}")
+        self.note(f"{short_name(by)} {what} {self.name(message)}{quoted}")
         self.keep(message)
 
     def note(self, *parts: Part, indent: int = 3) -> None:
@@ -198,7 +199,8 @@ class Stream:
         quoted = message.reply_to.id if message.reply_to else None
         replied = next((n for n, each in self._messages.items() if each.id == quoted), None)
         head = message_head(
-            message,
+            # There are but two here, and the commands that name them with a key are all outside.
+            replace(message, sender=short_name(message.sender)),
             with_date=with_date or self._is_of_another_day(message),
             with_state=with_state,
             replied=replied,
