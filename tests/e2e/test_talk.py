@@ -1,11 +1,13 @@
 """``talk`` as two people use it: keys, commands and what the other side sees of them, on real terminals."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from e2echat.client.account import Account
 from e2echat.client.events import MessageState
+from e2echat.client.settings import Settings
 from tests.e2e.processes import PATIENCE, RelayProcess, Someone, Terminal
 
 Pair = tuple[Terminal, Terminal]
@@ -17,9 +19,10 @@ def pair(relay: RelayProcess, people: Callable[..., Someone]) -> Pair:
     alice, bob = (people(name, relay.address) for name in ("alice", "bob"))
     # In this process, which is several times faster than commands.
     with (
-        Account.create(alice.profile, "alice", relay.address, None),
+        Account.create(alice.profile, "alice", relay.address, None) as other,
         Account.create(bob.profile, "bob", relay.address, None) as account,
     ):
+        other.change_settings(Settings(typing=True))
         account.wait(account.send("alice", "hello"), MessageState.STORED, PATIENCE)
     at_alice = alice.terminal("talk", "--peer", "bob")
     at_bob = bob.terminal("talk", "--peer", "alice")
@@ -47,7 +50,7 @@ def test_several_lines_are_one_message(pair: Pair) -> None:
     leave(*pair)
 
 
-def test_what_was_typed_comes_back_with_up_and_ctrl_r(pair: Pair) -> None:
+def test_what_was_typed_comes_back_with_up_and_ctrl_r_and_is_on_no_disk(pair: Pair, tmp_path: Path) -> None:
     at_alice, at_bob = pair
     for text in ("apples", "pears", "plums"):
         at_alice.type(f"{text}\r")
@@ -61,6 +64,9 @@ def test_what_was_typed_comes_back_with_up_and_ctrl_r(pair: Pair) -> None:
     at_alice.type("\r\r")
     at_bob.wait_for("alice: apples")
     leave(*pair)
+    kept = [path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()]
+    assert len(kept) > 3
+    assert not any(b"apples" in data or b"pears!" in data for data in kept)
 
 
 def test_tab_completes_commands_and_slips_are_not_sent(pair: Pair) -> None:
@@ -100,6 +106,19 @@ def test_changes_are_said_of_numbers_on_both_sides(pair: Pair) -> None:
     at_bob.wait_for("> half a line")
     at_bob.type("\x15/search hel\r")
     at_bob.wait_for("1 found for “hel”")
+    leave(*pair)
+
+
+def test_typing_is_in_the_status_line(pair: Pair) -> None:
+    at_alice, at_bob = pair
+    at_alice.type("hi\r")
+    at_bob.wait_for("alice: hi")
+    at_bob.type("hi\r")
+    at_alice.wait_for("bob: hi")
+    at_alice.type("a long though")
+    at_bob.wait_for("alice | not verified | connected | alice is typing")
+    at_alice.type("\x15")
+    at_bob.wait_for("alice | not verified | connected | [3] read")
     leave(*pair)
 
 
