@@ -62,6 +62,7 @@ def test_a_number_chooses(several: "CommandLine", world: "World") -> None:
 def test_so_does_a_name_and_nothing_else_does(several: "CommandLine", world: "World") -> None:
     result = several("talk", typed="\n9\nnobody\n\x1b\ncarol\nhello\n")
     assert [message.peer for message in world.messages] == ["carol"]
+    assert "There is no number 9." in result.err
     assert "\x1b" not in result.err
 
 

@@ -147,6 +147,11 @@ def _peer(
         answer = session.ask(question)
         if answer in names:
             return names[answer]
+        if names and answer.isdecimal():
+            session.out.note(
+                f"There is no number {answer}. Somebody of that name: e2echat talk --peer {answer}"
+            )
+            continue
         # Ctrl+C leaves here, and in whatever takes its time it leads back to here.
         found = _tried(session, lambda: _meant(session, account, answer, waits_for))  # noqa: B023 - called at once
         if found:
