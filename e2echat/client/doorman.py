@@ -67,5 +67,6 @@ def require_passphrase(profile: Profile) -> None:
     """
     if not needs_passphrase(read_private(profile.vault, MAX_VAULT)):
         raise LocalError(
-            "this profile has no passphrase: whoever can read its files can open it, and locking it would keep out nobody"
+            "this profile has no passphrase: whoever can read its files can open it, and locking it would keep out nobody; "
+            "to give it one: e2echat passphrase"
         )

@@ -10,7 +10,7 @@ import pytest
 
 from e2echat.errors import StorageError, UnsafeProfileError
 from e2echat.store.database import Database
-from e2echat.store.private_files import read_private, write_private
+from e2echat.store.private_files import read_private, replace_secret, write_private
 from e2echat.store.profile import Profile
 
 SCRIPTS = ["CREATE TABLE notes (text TEXT) STRICT;"]
@@ -54,11 +54,15 @@ def test_at_no_instant_readable_by_others(
         database = Database.open(profile.database, bytes(32), SCRIPTS)
         database.execute("INSERT INTO notes VALUES ('secret')")
         write_private(profile.vault, b"vault")
+        profile.mark.renew()
+        replace_secret(profile.vault, b"vault under another passphrase")
         modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in profile.home.iterdir()}
         database.close()
     made = {name: mode for name, mode in first_modes.items() if name != tmp_path.name}
-    assert made == {"home": 0o700, "lock": 0o600, "database": 0o600, "vault.new": 0o600}
-    assert modes == {"lock": 0o600, "database": 0o600, "database-wal": 0o600, "vault": 0o600}
+    assert made == dict.fromkeys(("lock", "database", "vault.new", "vault", "locked"), 0o600) | {
+        "home": 0o700
+    }
+    assert modes == dict.fromkeys(("lock", "database", "database-wal", "vault", "locked"), 0o600)
 
 
 def test_opened_wide_is_mended(tmp_path: Path, no_umask: None) -> None:
@@ -73,7 +77,7 @@ def test_opened_wide_is_mended(tmp_path: Path, no_umask: None) -> None:
     assert found == {"home": 0o700, "lock": 0o600, "vault": 0o600, "database": 0o600}
 
 
-@pytest.mark.parametrize("name", ["vault", "vault.new", "database", "database-wal", "lock"])
+@pytest.mark.parametrize("name", ["vault", "vault.new", "database", "database-wal", "lock", "locked"])
 def test_a_planted_link_is_neither_followed_nor_written_through(tmp_path: Path, name: str) -> None:
     target = tmp_path / "precious"
     target.write_text("untouched")
@@ -94,6 +98,12 @@ def test_a_planted_link_is_neither_followed_nor_written_through(tmp_path: Path, 
     if name == "lock":
         with pytest.raises(UnsafeProfileError):
             profile.lock(0)
+    if name == "locked":
+        with pytest.raises(UnsafeProfileError):
+            profile.mark.renew()
+    if name == "vault":
+        with pytest.raises(UnsafeProfileError):
+            profile.delete()
     assert target.read_text() == "untouched"
 
 
