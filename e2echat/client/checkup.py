@@ -130,10 +130,10 @@ def _process(home: Path) -> Finding:
     profile = Profile(home)
     served = _server(profile.socket)
     if served is not None:
-        return _fine("process", f"process {served} has the profile open")
+        return _fine("process", f"process {served} holds the profile")
     holder = profile.holder
     if holder is not None:
-        return _fine("process", f"process {holder} has the profile open, and does not serve it yet")
+        return _fine("process", f"process {holder} holds the profile, and does not serve it yet")
     if profile.socket.exists():
         return _fine("process", "nobody has the profile open; who did was killed, and the next one cleans up")
     return _fine("process", "nobody has the profile open")
