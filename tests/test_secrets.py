@@ -99,7 +99,8 @@ PUBLIC = {
     "Account": {"mailbox", "identity", "device", "claim"},
     "Former": {"hash"},
     "Capabilities": {"current"},
-    "SegmentRow": {"mailbox", "ids"},
+    "Directory": {"portions", "prefixes"},
+    "Mark": {"places"},
     "AppendSegment": {"body"},  # ciphertext
     "SavePrekeys": {"mailbox", "signed", "one_time"},
     "TakePrekey": {"mailbox"},

@@ -227,7 +227,7 @@ class World:
     def _open_board(self) -> Switchboard:
         self._mailboxes, self._accounts = SqliteMailboxes(self._database), Accounts(self._database)
         board = Switchboard(self.relay_key, self.limits, self.randomness, self.now // 1000)
-        board.restore(self._accounts.all(), self._mailboxes.index())
+        board.restore(self._accounts.all(), self._mailboxes.index(), self._mailboxes.marks())
         return board
 
     def restart_relay(self) -> None:

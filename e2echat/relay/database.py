@@ -1,11 +1,12 @@
 """The relay's SQLite database: opening it, its tables, and one place where its errors become ours."""
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from e2echat.errors import DamagedStorageError, StorageError
+from e2echat.relay.upgrading import directory_of_one, rest_of_one
 
 _TABLES = (
     """
@@ -40,6 +41,18 @@ _TABLES = (
     CREATE TABLE clock (one INTEGER PRIMARY KEY CHECK (one = 1), today INTEGER NOT NULL) STRICT;
     """,
     "ALTER TABLE account ADD COLUMN former BLOB NOT NULL DEFAULT x'';",
+    """
+    ALTER TABLE segment RENAME TO segment_of_one;
+    CREATE TABLE segment (
+        number INTEGER PRIMARY KEY,
+        created INTEGER NOT NULL,
+        directory BLOB NOT NULL,
+        body BLOB NOT NULL
+    ) STRICT;
+    CREATE TABLE mark (mailbox BLOB PRIMARY KEY, place INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+    INSERT INTO segment SELECT number, created, directory(mailbox, done, body), rest(done, body) FROM segment_of_one;
+    DROP TABLE segment_of_one;
+    """,
 )
 """What each version of the schema adds to the one before."""
 SCHEMA = len(_TABLES)
@@ -83,6 +96,8 @@ class Database:
         if version > SCHEMA:
             raise StorageError("the relay's database was written by a newer e2echat")
         if version < SCHEMA:
+            self._connection.create_function("directory", 3, directory_of_one, deterministic=True)
+            self._connection.create_function("rest", 2, rest_of_one, deterministic=True)
             tables = "".join(_TABLES[version:])
             self._connection.executescript(
                 f"BEGIN IMMEDIATE; {tables} PRAGMA user_version = {SCHEMA}; COMMIT;"
@@ -109,10 +124,19 @@ class Database:
 
     def change(self, statement: str, values: Sequence[Any]) -> None:
         """Change something in the transaction that the next ``commit`` ends."""
+        self._change(self._connection.execute, statement, values)
+
+    def change_each(self, statement: str, rows: Sequence[Sequence[Any]]) -> None:
+        """As ``change``, once for each row of values."""
+        self._change(self._connection.executemany, statement, rows)
+
+    def _change(
+        self, execute: Callable[[str, Sequence[Any]], object], statement: str, values: Sequence[Any]
+    ) -> None:
         try:
             if not self._connection.in_transaction:
                 self._connection.execute("BEGIN IMMEDIATE")
-            self._connection.execute(statement, values)
+            execute(statement, values)
         except sqlite3.Error as error:
             raise _fault("cannot be written", error) from error
 

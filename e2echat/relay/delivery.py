@@ -5,7 +5,7 @@ settled towards its sender once it is durable or acknowledged by its recipient, 
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 
 from e2echat.errors import MalformedError
@@ -13,104 +13,98 @@ from e2echat.relay import runs
 from e2echat.relay.capabilities import Capabilities
 from e2echat.relay.connection import Channel
 from e2echat.relay.counters import Counters
+from e2echat.relay.keeping import Keeping
 from e2echat.relay.limits import Limits
-from e2echat.relay.mailbox import Mailbox, Owner, Repeat, Run, Segment, Source
-from e2echat.relay.work import (
-    AppendSegment,
-    DropSegment,
-    MarkSegment,
-    ReadSegments,
-    Request,
-    SegmentRow,
-    Work,
-    ignore,
-)
+from e2echat.relay.mailbox import Mailbox, Owner
+from e2echat.relay.segments import SegmentRow, Stretch
+from e2echat.relay.transit import Repeat, Run
+from e2echat.relay.work import ReadStretches, Work
 from e2echat.wire.relay_messages import Refusal
 
 
 class Delivery:
-    """All mailboxes. ``now`` is in seconds of a clock that does not jump, ``today`` in unix seconds."""
+    """All mailboxes. ``now`` is in seconds of a clock that does not jump."""
 
     def __init__(self, limits: Limits, today: int, counters: Counters) -> None:
+        """``today`` in unix seconds."""
         self._limits = limits
         self._window_bytes = limits.window_bytes
         self._window_envelopes = limits.window_envelopes
         self._counters = counters
-        self.today = today
-        """Kept up by the switchboard's tick."""
+        self.keeping = Keeping(limits, today, counters, self.pump)
         self.mailboxes: dict[bytes, Mailbox] = {}
         self.work: list[Work] = []
-        self.unwritten = 0
-        """Bytes on their way to the storage."""
-        self._undropped: list[Request] = []
-        """Segments that the storage failed to drop: asked for again with the next look at what has expired."""
-        self._open: list[tuple[Mailbox, Segment]] = []
-        self._next_segment = 1
         self._watched: list[Mailbox] = []
         """Those that have runs, or had some lately."""
         self.next_tick = math.inf
         """When ``tick`` is next needed."""
 
-    def restore(self, owned: Iterable[tuple[bytes, Capabilities]], rows: Iterable[SegmentRow]) -> None:
-        """Take in what the storage holds, once, at the start; ``rows`` by ascending number.
+    @property
+    def today(self) -> int:
+        """The relay's clock, in unix seconds: kept up by the switchboard's tick."""
+        return self.keeping.today
 
-        Rows of a mailbox that nobody owns are dropped.
-        """
+    def restore(
+        self,
+        owned: Iterable[tuple[bytes, Capabilities]],
+        rows: Iterable[SegmentRow],
+        marks: Mapping[bytes, int],
+    ) -> None:
+        """Take in what the storage holds, once, at the start; see ``Keeping.restore``."""
         for identifier, capabilities in owned:
             self.mailboxes[identifier] = Mailbox(identifier, capabilities)
-        for row in rows:
-            self._next_segment = row.number + 1
-            mailbox = self.mailboxes.get(row.mailbox)
-            if mailbox is None:
-                self.work.append(Work(DropSegment(row.number), self._dropped))
-                continue
-            mailbox.restore(Segment.restored(row))
+        self.keeping.restore(self.mailboxes, rows, marks)
 
-    def submit(self, channel: Channel, run: Run) -> None:
-        """Take in what came on ``channel``."""
+    def submit(self, channel: Channel, data: bytes, count: int, now: float) -> None:
+        """Take in ``count`` whole frames that came on ``channel``."""
         mailbox = channel.mailbox
         if mailbox.removed:
             # Opening it again is refused in a way that the client understands.
             channel.connection.close()
             return
-        channel.connection.unsettled += run.count
-        self._counters.envelopes_in += run.count
-        if channel.in_bulk and (self._give_live(mailbox, run) or self._keep_all(mailbox, run)):
-            channel.submitted += run.count
+        channel.connection.unsettled += count
+        self._counters.envelopes_in += count
+        if channel.in_bulk and (
+            self._give_live(mailbox, channel, data, count, now)
+            if mailbox.owner
+            else self._keep_all(mailbox, channel, data, count)
+        ):
+            channel.submitted += count
         else:
-            self._submit_singly(channel, run)
+            self._submit_singly(channel, data, now)
 
-    def _submit_singly(self, channel: Channel, run: Run) -> None:
+    def _submit_singly(self, channel: Channel, data: bytes, now: float) -> None:
         """Look at each frame by itself."""
         mailbox = channel.mailbox
-        for frame in runs.frames(run.data):
+        for frame in runs.frames(data):
             index = channel.submitted
             channel.submitted += 1
             if channel.knock is not None and not channel.knock.take(len(frame)):
                 channel.refuse(index, Refusal.LIMIT)
             elif channel.repeat and mailbox.holds(identifier := runs.ids(frame)):
                 mailbox.settle_behind(Repeat(channel, index, identifier, mailbox.repeats))
-            elif not self._give_live(mailbox, Run(channel, frame, 1, run.arrived)):
+            elif not self._give_live(mailbox, channel, frame, 1, now):
                 self._keep(channel, frame, index)
         self.pump(mailbox)
 
-    def _give_live(self, mailbox: Mailbox, run: Run) -> bool:
+    def _give_live(self, mailbox: Mailbox, channel: Channel, data: bytes, count: int, now: float) -> bool:
         """Give envelopes to an owner who is there, has room, and misses nothing older."""
         owner = mailbox.owner
+        size = len(data)
         if (
             owner is None
             or mailbox.ungiven
-            or mailbox.window + run.size > self._window_bytes
-            or mailbox.outstanding + run.count > self._window_envelopes
+            or mailbox.window + size > self._window_bytes
+            or mailbox.outstanding + count > self._window_envelopes
         ):
             return False
-        mailbox.live.append(run)
-        mailbox.window += run.size
-        mailbox.outstanding += run.count
-        self._counters.envelopes_out += run.count
-        owner.send(run.data)
+        mailbox.live.append(Run(channel, data, count, now))
+        mailbox.window += size
+        mailbox.outstanding += count
+        self._counters.envelopes_out += count
+        owner.send(data)
         if not mailbox.watched:
-            self._watch(mailbox, run.arrived)
+            self._watch(mailbox, now)
         return True
 
     def _watch(self, mailbox: Mailbox, now: float) -> None:
@@ -120,12 +114,12 @@ class Delivery:
             self.next_tick = now + self._limits.write_after
         self._watched.append(mailbox)
 
-    def _keep_all(self, mailbox: Mailbox, run: Run) -> bool:
-        """Keep envelopes for later, where nobody is there for them and there is room for all."""
-        keeps = mailbox.owner is None and mailbox.has_room(self._limits, run.count, len(run.data))
-        if keeps:
-            self._append(mailbox, run.source, run.data, run.count, given=False)
-        return keeps
+    def _keep_all(self, mailbox: Mailbox, channel: Channel, data: bytes, count: int) -> bool:
+        """Keep envelopes for an owner who is not there, where there is room for all."""
+        has_room = mailbox.has_room(self._limits, count, len(data))
+        if has_room:
+            self.keeping.keep(mailbox, channel, data, count, given=False)
+        return has_room
 
     def _keep(self, channel: Channel, frame: bytes, index: int) -> None:
         """Keep one envelope for later, or refuse it."""
@@ -135,29 +129,7 @@ class Delivery:
             return
         # What the owner has been given is older, so it goes first.
         self._write_live(mailbox)
-        self._append(mailbox, channel, frame, 1, given=False)
-
-    def _append(self, mailbox: Mailbox, source: Source, data: bytes, count: int, *, given: bool) -> None:
-        """Put whole frames into the mailbox's open segments."""
-        mailbox.count += count
-        mailbox.size += len(data)
-        self.unwritten += len(data)
-        most, stranger = self._limits.segment_bytes, source.knock is not None
-        segment = mailbox.segments[-1] if mailbox.segments else None
-        for piece, number in runs.pieces(data, count, most):
-            if (
-                segment is None
-                or not segment.open
-                or (segment.given, segment.stranger) != (given, stranger)
-                or segment.size + len(piece) > most
-            ):
-                segment = Segment(self._next_segment, self.today, given=given, stranger=stranger)
-                self._next_segment += 1
-                self._open.append((mailbox, segment))
-                mailbox.segments.append(segment)
-                if not given:
-                    mailbox.ungiven.append(segment)
-            segment.add(source, piece, number)
+        self.keeping.keep(mailbox, channel, frame, 1, given=False)
 
     def _write_live(self, mailbox: Mailbox, until: float = math.inf) -> None:
         """What the owner was given, up to a time, and has not acknowledged goes to the storage after all.
@@ -168,9 +140,9 @@ class Delivery:
             run = mailbox.live.popleft()
             rest = runs.behind(run.data, run.done)
             mailbox.window += len(rest) - run.size
-            self._append(mailbox, run.source, rest, run.count - run.done, given=True)
+            self.keeping.keep(mailbox, run.source, rest, run.count - run.done, given=True)
             # Not behind the runs that are left: within a channel all is settled in the order of submission.
-            mailbox.segments[-1].settles += run.behind
+            mailbox.shares[-1].settle_behind(run.behind)
 
     def acknowledge(self, mailbox: Mailbox, count: int) -> None:
         """The owner has made ``count`` more envelopes his own.
@@ -180,22 +152,9 @@ class Delivery:
         """
         if not 0 <= count <= mailbox.outstanding:
             raise MalformedError("an acknowledgement of what was not delivered")
-        for segment in mailbox.take(count):
-            if segment.durable:
-                self._forget(segment)
+        self.keeping.release(mailbox, mailbox.take(count))
         if mailbox.ungiven:
             self.pump(mailbox)
-
-    def _forget(self, segment: Segment) -> None:
-        """Tell the storage how far a durable segment is acknowledged."""
-        if segment.done == segment.count:
-            self.work.append(Work(DropSegment(segment.number), self._dropped))
-        elif segment.done:
-            self.work.append(Work(MarkSegment(segment.number, segment.done), ignore))
-
-    def _dropped(self, work: Work) -> None:
-        if work.failed:
-            self._undropped.append(work.request)
 
     def arrive(self, mailbox: Mailbox, owner: Owner) -> None:
         """The owner is there: give him what waits. A former connection of his must have left."""
@@ -214,108 +173,65 @@ class Delivery:
         if mailbox.owner is not None:
             mailbox.owner.close()
         self.leave(mailbox)
-        for segment in mailbox.segments:
-            segment.done = segment.count
-            segment.settle()
-            if segment.durable:
-                self._forget(segment)
+        self.keeping.forget(mailbox)
 
     def pump(self, mailbox: Mailbox) -> None:
         """Give the owner what waits, as far as his window goes."""
         owner = mailbox.owner
         while owner and mailbox.ungiven and not mailbox.loading:
-            segment = mailbox.ungiven[0]
-            if segment.durable:
+            if len(mailbox.kept) > mailbox.kept.given:
                 self._load(mailbox, owner)
                 return
-            if not self._fits(mailbox, segment.size, segment.count):
+            share = next(share for share in mailbox.shares if not share.given)
+            if mailbox.outstanding and (
+                mailbox.window + share.size > self._window_bytes
+                or mailbox.outstanding + share.left > self._window_envelopes
+            ):
                 return
-            self._give(mailbox, owner, b"".join(segment.body))
+            share.given = True
+            self._give(mailbox, owner, runs.behind(share.body, share.done), share.left, share.size)
 
-    def _fits(self, mailbox: Mailbox, size: int, count: int) -> bool:
-        """Whether the owner's window takes this much more; an empty one takes any segment."""
-        limits = self._limits
-        return not mailbox.outstanding or (
-            mailbox.window + size <= limits.window_bytes
-            and mailbox.outstanding + count <= limits.window_envelopes
-        )
-
-    def _give(self, mailbox: Mailbox, owner: Owner, body: bytes) -> None:
-        """Give the owner the next segment."""
-        segment = mailbox.ungiven.popleft()
-        segment.given = True
-        mailbox.window += segment.size
-        mailbox.outstanding += segment.count - segment.done
-        self._counters.envelopes_out += segment.count - segment.done
-        owner.send(runs.behind(body, segment.done))
+    def _give(self, mailbox: Mailbox, owner: Owner, frames: bytes, count: int, size: int) -> None:
+        """Give the owner what comes next; ``size`` is what it weighs until it is acknowledged."""
+        mailbox.ungiven -= count
+        mailbox.window += size
+        mailbox.outstanding += count
+        self._counters.envelopes_out += count
+        owner.send(frames)
 
     def _load(self, mailbox: Mailbox, owner: Owner) -> None:
-        """Fetch as many of the next segments as fit into the owner's window."""
-        numbers: list[int] = []
-        size, count, limits = mailbox.window, mailbox.outstanding, self._limits
-        for segment in mailbox.ungiven:
-            size += segment.size
-            count += segment.count
-            if not segment.durable or (
-                count > segment.count and (size > limits.window_bytes or count > limits.window_envelopes)
-            ):
-                break
-            numbers.append(segment.number)
-        if numbers:
+        """Fetch as much of what is durable as fits into the owner's window; an empty one takes any envelope."""
+        stretches = mailbox.kept.next_stretches(
+            self._window_bytes - mailbox.window,
+            self._window_envelopes - mailbox.outstanding,
+            at_least_one=not mailbox.outstanding,
+        )
+        if stretches:
             mailbox.loading = True
-            read = ReadSegments(tuple(numbers))
-            self.work.append(Work(read, partial(self._loaded, mailbox, owner)))
+            self.work.append(Work(ReadStretches(stretches), partial(self._loaded, mailbox, owner, stretches)))
 
-    def _loaded(self, mailbox: Mailbox, owner: Owner, work: Work) -> None:
+    def _loaded(self, mailbox: Mailbox, owner: Owner, stretches: Sequence[Stretch], work: Work) -> None:
         mailbox.loading = False
         if mailbox.owner is owner:
             if work.failed or not isinstance(work.result, list):
                 # Nothing is lost, but nothing can be given in order either: the owner may try again.
                 owner.close()
                 return
-            for body in work.result:
-                if body is not None and runs.is_whole(body, mailbox.ungiven[0].ids):
-                    self._give(mailbox, owner, body)
+            for (_, count), body in zip(stretches, work.result, strict=True):
+                if body is not None and runs.is_whole(body, mailbox.kept.next_prefixes(count)):
+                    self._give(mailbox, owner, body, count, mailbox.kept.give(count))
                     continue
                 # Damaged: forgotten, it is in nobody's way, and can be submitted again.
-                segment = mailbox.skip()
-                self._counters.envelopes_damaged += segment.count - segment.done
-                self.work.append(Work(DropSegment(segment.number), self._dropped))
+                self._counters.envelopes_damaged += count
+                self.keeping.give_up(mailbox.skip(count))
                 # The owner was told that it waits: he had better ask again.
                 owner.close()
         self.pump(mailbox)
 
     def take_work(self) -> list[Work]:
         """Everything that waits for the storage, in order, as one batch."""
-        for mailbox, segment in self._open:
-            segment.open = False
-            if segment.done == segment.count:
-                self.unwritten -= segment.size
-                segment.body = []
-                continue
-            append = AppendSegment(segment.row(mailbox.identifier), b"".join(segment.body))
-            self.work.append(Work(append, partial(self._written, mailbox, segment)))
-        self._open.clear()
         work, self.work = self.work, []
-        return work
-
-    def _written(self, mailbox: Mailbox, segment: Segment, work: Work) -> None:
-        """A segment is durable, or the storage did not take it."""
-        self.unwritten -= segment.size
-        if not work.failed:
-            self._counters.envelopes_stored += segment.count
-            segment.durable, segment.body = True, []
-            segment.settle()
-            self._forget(segment)
-            return
-        if segment.done < segment.count:
-            mailbox.count -= segment.count - segment.done
-            mailbox.size -= segment.size
-            if not segment.given:
-                mailbox.segments.remove(segment)
-                mailbox.ungiven.remove(segment)
-        mailbox.fail(segment)
-        self.pump(mailbox)
+        return work + self.keeping.take_work()
 
     def tick(self, now: float) -> None:
         """Write what owners have not acknowledged in time."""
@@ -333,8 +249,4 @@ class Delivery:
 
     def expire(self) -> None:
         """Drop what has waited longer than the retention, unless its owner has it in hand just now."""
-        self.work += [Work(request, self._dropped) for request in self._undropped]
-        self._undropped.clear()
-        for mailbox in self.mailboxes.values():
-            for segment in mailbox.take_old(self.today - self._limits.retention):
-                self.work.append(Work(DropSegment(segment.number), self._dropped))
+        self.keeping.expire(self.mailboxes.values(), self._limits.retention)

@@ -64,7 +64,9 @@ def open_board(
         today = accounts.clock() or int(time.time())
         board = Switchboard(key, limits, randomness, today, registration=registration)
         with _kept():
-            board.restore(accounts.all(), mailboxes.index(), accounts.tombstones(), accounts.tokens())
+            board.restore(
+                accounts.all(), mailboxes.index(), mailboxes.marks(), accounts.tombstones(), accounts.tokens()
+            )
     except (MalformedError, CryptoError) as error:
         database.close()
         raise StorageError("the relay's database is damaged, or another relay's") from error

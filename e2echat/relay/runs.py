@@ -1,10 +1,15 @@
 """Looking into a run: whole frames of channels, one behind the other, as they were submitted. No I/O."""
 
 from collections.abc import Iterator
+from functools import lru_cache
+from struct import Struct
 
-from e2echat.wire.frames import ENVELOPE_ID_SIZE, FIRST_CHANNEL, MAX_FRAME, SIZE, SIZE_AND_TAG
+from e2echat.wire.frames import ENVELOPE_ID_SIZE, FIRST_CHANNEL, MAX_FRAME, SIZE, SIZE_AND_TAG, TAG_SIZE
 
-_ID_END = SIZE_AND_TAG.size + ENVELOPE_ID_SIZE
+PREFIX_SIZE = 8
+"""Of the front of an id, where it stands for the id: senders draw ids at random, and a clash costs nobody but its sender."""
+_ID = SIZE_AND_TAG.size
+_ID_END = _ID + ENVELOPE_ID_SIZE
 
 
 def frames(data: bytes) -> Iterator[bytes]:
@@ -15,11 +20,8 @@ def frames(data: bytes) -> Iterator[bytes]:
         start = end
 
 
-def pieces(data: bytes, count: int, most: int) -> Iterator[tuple[bytes, int]]:
-    """A run of ``count`` frames in pieces of at most ``most`` bytes, or of one frame that is larger: each with its count."""
-    if len(data) <= most:
-        yield data, count
-        return
+def pieces(data: bytes, most: int) -> Iterator[tuple[bytes, int]]:
+    """The frames in pieces of at most ``most`` bytes, or of one frame that is larger: each with their number."""
     start = cut = count = 0
     for end in _ends(data):
         if end - start > most and count:
@@ -34,20 +36,42 @@ def ids(data: bytes) -> bytes:
     unpack, found = SIZE.unpack_from, []
     position, end = 0, len(data)
     while position < end:
-        found.append(data[position + SIZE_AND_TAG.size : position + _ID_END])
+        found.append(data[position + _ID : position + _ID_END])
         position += SIZE.size + unpack(data, position)[0]
     return found[0] if len(found) == 1 else b"".join(found)
 
 
-def is_whole(data: bytes, ids: bytes | bytearray) -> bool:
-    """Whether ``data`` is channels' frames with these envelope ids, one behind the other, and nothing else."""
+def heads(data: bytes) -> tuple[list[int], bytes]:
+    """Of all frames the sizes, and the fronts of their envelope ids."""
+    # Envelopes are padded to few sizes, so that most often all are of one, and can be looked at in one go.
+    first = SIZE.size + SIZE.unpack_from(data)[0]
+    if len(data) % first == 0:
+        found = list(_head_of(first).iter_unpack(data))
+        if all(size == first - SIZE.size for size, _ in found):
+            return [first] * len(found), b"".join([prefix for _, prefix in found])
+    sizes, prefixes, start = [], [], 0
+    for end in _ends(data):
+        sizes.append(end - start)
+        prefixes.append(data[start + _ID : start + _ID + PREFIX_SIZE])
+        start = end
+    return sizes, b"".join(prefixes)
+
+
+@lru_cache(maxsize=64)
+def _head_of(size: int) -> Struct:
+    """Size and front of the id of a frame of ``size`` bytes."""
+    return Struct(f">I{TAG_SIZE}x{PREFIX_SIZE}s{size - _ID - PREFIX_SIZE}x")
+
+
+def is_whole(data: bytes, prefixes: bytes) -> bool:
+    """Whether ``data`` is channels' frames whose envelope ids begin so, one behind the other, and nothing else."""
     position = 0
-    for start in range(0, len(ids), ENVELOPE_ID_SIZE):
+    for start in range(0, len(prefixes), PREFIX_SIZE):
         if len(data) - position <= _ID_END:
             return False
         size, tag = SIZE_AND_TAG.unpack_from(data, position)
-        envelope_id = data[position + SIZE_AND_TAG.size : position + _ID_END]
-        if size > MAX_FRAME or tag < FIRST_CHANNEL or envelope_id != ids[start : start + ENVELOPE_ID_SIZE]:
+        prefix = data[position + _ID : position + _ID + PREFIX_SIZE]
+        if size > MAX_FRAME or tag < FIRST_CHANNEL or prefix != prefixes[start : start + PREFIX_SIZE]:
             return False
         position += SIZE.size + size
     return position == len(data)

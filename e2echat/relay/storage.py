@@ -16,11 +16,12 @@ from e2echat.relay.counters import Counters
 from e2echat.relay.mailboxes.base import Mailboxes
 from e2echat.relay.work import (
     AppendSegment,
+    CompactSegment,
     DropSegment,
     ForDirectory,
     GiveBack,
-    MarkSegment,
-    ReadSegments,
+    Mark,
+    ReadStretches,
     RemoveAccount,
     Request,
     Result,
@@ -39,7 +40,7 @@ _ATTEMPTS = 8
 
 def carry_out(work: Sequence[Work], mailboxes: Mailboxes, accounts: Accounts) -> None:
     """Do a batch: all changes or none of them, durable on return. Reads, and what meets damage, fail alone."""
-    changes = [item for item in work if not isinstance(item.request, ReadSegments)]
+    changes = [item for item in work if not isinstance(item.request, ReadStretches)]
     for _ in range(_ATTEMPTS):
         _change(changes, mailboxes, accounts)
         failed = any(item.failed for item in changes)
@@ -49,7 +50,7 @@ def carry_out(work: Sequence[Work], mailboxes: Mailboxes, accounts: Accounts) ->
     else:
         _fail(changes)
     for item in work:
-        if isinstance(item.request, ReadSegments):
+        if isinstance(item.request, ReadStretches):
             _read(item, item.request, mailboxes)
 
 
@@ -77,12 +78,12 @@ def _fail(changes: Sequence[Work]) -> None:
         item.failed, item.result = True, None
 
 
-def _read(item: Work, request: ReadSegments, mailboxes: Mailboxes) -> None:
+def _read(item: Work, request: ReadStretches, mailboxes: Mailboxes) -> None:
     bodies: list[bytes | None] = []
     try:
-        for number in request.numbers:
+        for stretch in request.stretches:
             try:
-                bodies.append(mailboxes.read(number))
+                bodies.append(mailboxes.read(stretch))
             except DamagedStorageError as error:
                 _log.error("storage: %s", error)
                 bodies.append(None)
@@ -97,13 +98,15 @@ def _carry_out(request: Request, mailboxes: Mailboxes, accounts: Accounts) -> Re
     match request:
         case AppendSegment():
             mailboxes.append(request.row, request.body)
-        case MarkSegment():
-            mailboxes.mark(request.number, request.done)
+        case Mark():
+            mailboxes.mark(request.places)
         case DropSegment():
             mailboxes.drop(request.number)
+        case CompactSegment():
+            mailboxes.compact(request.number)
         case GiveBack():
             return mailboxes.give_back()
-        case ReadSegments():
+        case ReadStretches():
             raise TypeError("reads have no part in a transaction")
         case _:
             return _carry_out_for_directory(request, accounts)

@@ -6,7 +6,7 @@ to the storage. Not thread-safe: one thread owns it. docs/spec/relay.md.
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TypeAlias
 
 from e2echat.crypto.keys import SigningKey
@@ -20,9 +20,10 @@ from e2echat.relay.counters import Counters
 from e2echat.relay.delivery import Delivery
 from e2echat.relay.directory import Directory
 from e2echat.relay.limits import Limits
-from e2echat.relay.mailbox import Mailbox, Run
+from e2echat.relay.mailbox import Mailbox
+from e2echat.relay.segments import SegmentRow
 from e2echat.relay.tokens import Registration
-from e2echat.relay.work import Account, SaveToken, SegmentRow, Work
+from e2echat.relay.work import Account, SaveToken, Work
 from e2echat.wire import relay_messages
 from e2echat.wire.frames import (
     CHANNEL_OVERHEAD,
@@ -40,8 +41,8 @@ _HEADER, _SIZE = SIZE_AND_TAG.size, SIZE.size
 _ACKNOWLEDGE = int(Tag.ACKNOWLEDGE)
 _unpack = SIZE_AND_TAG.unpack_from
 _LEAST_ENVELOPE = CHANNEL_OVERHEAD - _SIZE + 1
-_Gathered: TypeAlias = dict[Mailbox, tuple[Channel, Run]]
-"""Not submitted yet."""
+_Gathered: TypeAlias = dict[Mailbox, tuple[Channel, list[tuple[bytes, int]]]]
+"""Not submitted yet: for each mailbox from what channel, and whole frames with their number."""
 
 
 class Switchboard:
@@ -68,6 +69,7 @@ class Switchboard:
         )
         self.counters = Counters()
         self._delivery = Delivery(limits, today, self.counters)
+        self._keeping = self._delivery.keeping
         self._control = Control(limits, self._directory, self._delivery, randomness)
         self.admin = Admin(self._directory, self._delivery)
         self._connections: dict[int, Connection] = {}
@@ -79,6 +81,7 @@ class Switchboard:
         self,
         accounts: Iterable[tuple[Account, bytes | None, Iterable[int]]],
         segments: Iterable[SegmentRow],
+        marks: Mapping[bytes, int],
         tombstones: Iterable[str] = (),
         tokens: Iterable[SaveToken] = (),
     ) -> None:
@@ -87,6 +90,7 @@ class Switchboard:
         Args:
             accounts: each with its signed prekey and the ids of its one-time prekeys.
             segments: by ascending number.
+            marks: by mailbox, up to which place it is acknowledged.
             tombstones: names that were removed.
             tokens: join tokens that are not used up.
         """
@@ -95,7 +99,9 @@ class Switchboard:
         for token in tokens:
             self._directory.tokens.put(token)
         known = [self._directory.restore(*account).account for account in accounts]
-        self._delivery.restore(((account.mailbox, account.capabilities) for account in known), segments)
+        self._delivery.restore(
+            ((account.mailbox, account.capabilities) for account in known), segments, marks
+        )
 
     def opened(
         self, certificate_hash: bytes, now: float, wall_clock: int, address: str | None = None
@@ -140,18 +146,27 @@ class Switchboard:
     def _gather(self, gathered: _Gathered, channel: Channel, data: bytes, count: int, now: float) -> None:
         """Add frames to what the same channel has sent in this read, unless another one to that mailbox came between."""
         mailbox = channel.mailbox
+        if not gathered and mailbox.owner is None:
+            self._delivery.submit(channel, data, count, now)
+            return
         before = gathered.get(mailbox)
         if before and before[0] is channel:
-            before[1].add(data, count)
+            before[1].append((data, count))
             return
         if before:
-            self._delivery.submit(*before)
-        gathered[mailbox] = channel, Run(channel, data, count, now)
+            self._submit_together(*before, now)
+        gathered[mailbox] = channel, [(data, count)]
 
-    def _submit(self, gathered: _Gathered) -> None:
-        for channel, run in gathered.values():
-            self._delivery.submit(channel, run)
+    def _submit(self, gathered: _Gathered, now: float) -> None:
+        for channel, parts in gathered.values():
+            self._submit_together(channel, parts, now)
         gathered.clear()
+
+    def _submit_together(self, channel: Channel, parts: list[tuple[bytes, int]], now: float) -> None:
+        data, count = parts[0]
+        if len(parts) > 1:
+            data, count = b"".join([each for each, _ in parts]), sum(number for _, number in parts)
+        self._delivery.submit(channel, data, count, now)
 
     def _lone(self, connection: Connection, data: bytes, now: float) -> bool:
         """Handle ``data`` if it is one frame, as chat mostly has it: there is nothing to cut or gather then."""
@@ -162,7 +177,7 @@ class Switchboard:
             return False
         channel = connection.channels.get(tag)
         if channel and size >= _LEAST_ENVELOPE:
-            self._delivery.submit(channel, Run(channel, data, 1, now))
+            self._delivery.submit(channel, data, 1, now)
         else:
             self._single(connection, tag, data[_HEADER:], now)
         return True
@@ -192,12 +207,12 @@ class Switchboard:
             if channel:
                 count += 1
             else:
-                self._submit(gathered)
+                self._submit(gathered, now)
                 self._single(connection, tag, data[position + _HEADER : behind], now)
             position = behind
         if channel:
             self._gather(gathered, channel, data[start:position], count, now)
-        self._submit(gathered)
+        self._submit(gathered, now)
         if end - position >= _SIZE and not TAG_SIZE <= SIZE.unpack_from(data, position)[0] <= MAX_FRAME:
             raise MalformedError("a frame's size")
         return position
@@ -240,7 +255,7 @@ class Switchboard:
 
     def tick(self, now: float, today: int) -> None:
         """Do what is due: to be called by ``next_tick`` at the latest. ``today`` as ``today`` below."""
-        self._delivery.today = today
+        self._keeping.today = today
         self._delivery.tick(now)
 
     def sweep(self, now: float) -> None:
@@ -260,7 +275,7 @@ class Switchboard:
     @property
     def today(self) -> int:
         """The relay's clock: unix seconds when the relay was made, and on from there while it runs."""
-        return self._delivery.today
+        return self._keeping.today
 
     @property
     def next_tick(self) -> float:
@@ -276,7 +291,7 @@ class Switchboard:
             "accounts_connected": sum(mailbox.owner is not None for mailbox in mailboxes),
             "waiting_envelopes": sum(mailbox.count for mailbox in mailboxes),
             "waiting_bytes": sum(mailbox.size for mailbox in mailboxes),
-            "unwritten_bytes": self._delivery.unwritten,
+            "unwritten_bytes": self._keeping.unwritten,
             "unsent_bytes": self.counters.bytes_unsent,
         }
 
@@ -286,7 +301,7 @@ class Switchboard:
             connection.busy
             or connection.backlog > self._limits.backlog
             or connection.unsettled >= self._limits.unsettled
-            or (connection.role is Role.SENDER and self._delivery.unwritten >= self._limits.unwritten)
+            or (connection.role is Role.SENDER and self._keeping.unwritten >= self._limits.unwritten)
         )
 
     def take_dirty(self) -> list[Connection]:

@@ -1,10 +1,11 @@
 """What the switchboard asks of the storage. A request goes there, is made durable, and comes back to ``done``."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from e2echat.relay.capabilities import Capabilities
+from e2echat.relay.segments import SegmentRow, Stretch
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,21 +21,6 @@ class Account:
 
 
 @dataclass(frozen=True, slots=True)
-class SegmentRow:
-    """Some envelopes of one mailbox, as they are kept: whole frames, one behind the other."""
-
-    number: int
-    mailbox: bytes
-    created: int
-    """Unix seconds."""
-    ids: bytes
-    """16 bytes an envelope."""
-    size: int
-    done: int
-    """Envelopes at the front that the recipient has acknowledged."""
-
-
-@dataclass(frozen=True, slots=True)
 class AppendSegment:
     """Keep a new segment."""
 
@@ -43,11 +29,10 @@ class AppendSegment:
 
 
 @dataclass(frozen=True, slots=True)
-class MarkSegment:
-    """The first ``done`` envelopes of a segment are acknowledged."""
+class Mark:
+    """All that these mailboxes have up to these places, and there too, is acknowledged."""
 
-    number: int
-    done: int
+    places: Sequence[tuple[bytes, int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +43,17 @@ class DropSegment:
 
 
 @dataclass(frozen=True, slots=True)
-class ReadSegments:
-    """The bodies of segments, in this order."""
+class CompactSegment:
+    """What was acknowledged of a segment is to go."""
 
-    numbers: tuple[int, ...]
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReadStretches:
+    """Envelopes, in this order."""
+
+    stretches: Sequence[Stretch]
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,9 +116,11 @@ class TakePrekey:
 
 
 ForDirectory: TypeAlias = SaveAccount | RemoveAccount | SavePrekeys | TakePrekey | SaveToken | SaveClock
-Request: TypeAlias = AppendSegment | MarkSegment | DropSegment | ReadSegments | GiveBack | ForDirectory
+Request: TypeAlias = (
+    AppendSegment | Mark | DropSegment | CompactSegment | ReadStretches | GiveBack | ForDirectory
+)
 Result: TypeAlias = "list[bytes | None] | bytes | bool | None"
-"""Bodies for ``ReadSegments``, with None for what is damaged, the record or None for ``TakePrekey``, whether there is more for ``GiveBack``, else None."""
+"""Bodies for ``ReadStretches``, with None for what is damaged, the record or None for ``TakePrekey``, whether there is more for ``GiveBack``, else None."""
 
 
 @dataclass(slots=True)

@@ -11,7 +11,9 @@ from pathlib import Path
 from e2echat.faces.cli.main import main
 from e2echat.relay import opening
 from e2echat.relay.database import Database
-from e2echat.relay.mailbox import Segment, Source
+from e2echat.relay.keeping import Keeping
+from e2echat.relay.mailbox import Mailbox
+from e2echat.relay.transit import Share, Source
 
 
 def unsynced_commits() -> None:
@@ -32,14 +34,16 @@ def unsynced_files() -> None:
 
 def accepted_too_early() -> None:
     """Answers once an envelope is on its way to the disk."""
-    keep = Segment.add
+    keep = Keeping.keep
 
-    def add(self: Segment, source: Source, data: bytes, count: int) -> None:
-        keep(self, source, data, count)
+    def keep_and_settle(
+        self: Keeping, mailbox: Mailbox, source: Source, data: bytes, count: int, *, given: bool
+    ) -> None:
+        keep(self, mailbox, source, data, count, given=given)
         source.settle(count)
 
-    setattr(Segment, "add", add)  # noqa: B010 - nobody but a mutant may assign it
-    setattr(Segment, "settle", lambda _: None)  # noqa: B010 - as above
+    setattr(Keeping, "keep", keep_and_settle)  # noqa: B010 - nobody but a mutant may assign it
+    setattr(Share, "settle", lambda _: None)  # noqa: B010 - as above
 
 
 MUTANTS: dict[str, Callable[[], None]] = {

@@ -14,10 +14,11 @@ from e2echat.relay.accounts import Accounts
 from e2echat.relay.database import Database
 from e2echat.relay.limits import Limits
 from e2echat.relay.mailboxes.sqlite import SqliteMailboxes
+from e2echat.relay.segments import Stretch, split
 from e2echat.relay.storage import carry_out
 from e2echat.relay.switchboard import Switchboard
 from e2echat.relay.tokens import Registration
-from e2echat.relay.work import ReadSegments
+from e2echat.relay.work import ReadStretches, Work
 from e2echat.wire import frames
 from e2echat.wire import relay_messages as messages
 from e2echat.wire.schema import Message
@@ -179,7 +180,9 @@ class World:
         self.accounts = Accounts(self.database)
         self.board = Switchboard(self.key, self.limits, RANDOM, self.today, registration=self.registration)
         accounts = self.accounts
-        self.board.restore(accounts.all(), self.store.index(), accounts.tombstones(), accounts.tokens())
+        self.board.restore(
+            accounts.all(), self.store.index(), self.store.marks(), accounts.tombstones(), accounts.tokens()
+        )
         self.turn()
 
     def crash(self) -> None:
@@ -193,15 +196,23 @@ class World:
 
     def store_batch(self, *, fail: bool = False, fail_reads: bool = False) -> bool:
         """Carry out one batch of storage work, or fail its changes or reads; False if there is none."""
+        work = self.take_batch(fail=fail, fail_reads=fail_reads)
+        self.finish(work)
+        return bool(work)
+
+    def take_batch(self, *, fail: bool = False, fail_reads: bool = False) -> list[Work]:
+        """Carry out a batch of which the switchboard does not hear before ``finish``."""
         work = self.board.take_work()
-        if not work:
-            return False
-        self.batches.append([type(item.request).__name__ for item in work])
+        if work:
+            self.batches.append([type(item.request).__name__ for item in work])
         for item in work:
-            item.failed = fail_reads if isinstance(item.request, ReadSegments) else fail
+            item.failed = fail_reads if isinstance(item.request, ReadStretches) else fail
         carry_out([item for item in work if not item.failed], self.store, self.accounts)
+        return work
+
+    def finish(self, work: list[Work]) -> None:
+        """Tell the switchboard of a batch that was carried out."""
         self.board.finished(work, self.now)
-        return True
 
     def later(self, seconds: float) -> None:
         """Turn the clock and do what is due."""
@@ -236,6 +247,21 @@ def solve(hello: HelloRecord, challenge: messages.Challenge, name: str) -> bytes
     solution = puzzle.search(0, 1 << 24)
     assert solution is not None
     return solution
+
+
+def stretches(store: SqliteMailboxes) -> list[Stretch]:
+    """Where each envelope is that is stored."""
+    return [
+        Stretch(place, 1)
+        for row in store.index()
+        for _, placed in row.directory.placed(row.number)
+        for place, _ in split(placed, len(placed[1]))[0]
+    ]
+
+
+def owners(store: SqliteMailboxes) -> list[bytes]:
+    """The mailboxes of all that is stored."""
+    return [mailbox for row in store.index() for mailbox, _, _ in row.directory.portions]
 
 
 def submissions(channel: int, texts: Sequence[bytes]) -> bytes:

@@ -11,8 +11,9 @@ from e2echat.relay.accounts import Accounts
 from e2echat.relay.database import Database
 from e2echat.relay.mailboxes.sqlite import SqliteMailboxes
 from e2echat.relay.runs import is_whole
+from e2echat.relay.segments import Directory, SegmentRow, Stretch, place_of, segment_of
 from e2echat.relay.storage import carry_out
-from e2echat.relay.work import AppendSegment, DropSegment, Request, SegmentRow, TakePrekey, Work, ignore
+from e2echat.relay.work import AppendSegment, DropSegment, Request, TakePrekey, Work, ignore
 from e2echat.wire import frames
 from e2echat.wire import relay_messages as messages
 
@@ -20,8 +21,11 @@ if TYPE_CHECKING:
     from tests.helpers.relay_world import Account, World
 
 IDS = bytes(range(16)), bytes(range(16, 32))
+PREFIXES = b"".join(each[:8] for each in IDS)
 BODY = b"".join(frames.submission(1_000, each, b"text") for each in IDS)
 SECOND = len(BODY) // 2
+DIRECTORY = Directory([(b"m" * 16, 0, 1)], (6,), bytes(8))
+CODE = DIRECTORY.encode()
 
 
 def changed(position: int, data: bytes) -> bytes:
@@ -29,7 +33,7 @@ def changed(position: int, data: bytes) -> bytes:
 
 
 def test_a_body_is_whole() -> None:
-    assert is_whole(BODY, b"".join(IDS))
+    assert is_whole(BODY, PREFIXES)
 
 
 @pytest.mark.parametrize(
@@ -50,7 +54,7 @@ def test_a_body_is_whole() -> None:
     ],
 )
 def test_a_body_that_is_not_is_told(body: bytes) -> None:
-    assert not is_whole(body, b"".join(IDS))
+    assert not is_whole(body, PREFIXES)
 
 
 def fill(world: "World") -> "tuple[Account, list[int]]":
@@ -76,8 +80,8 @@ def damage(
             case "unreadable":
                 read = SqliteMailboxes.read
 
-                def fail(self: SqliteMailboxes, wanted: int) -> bytes:
-                    if wanted == number:
+                def fail(self: SqliteMailboxes, wanted: Stretch) -> bytes:
+                    if segment_of(wanted.place) == number:
                         raise DamagedStorageError("malformed")
                     return read(self, wanted)
 
@@ -124,7 +128,7 @@ def test_an_account_under_anothers_name_is_refused(
 
 
 def row(number: int) -> SegmentRow:
-    return SegmentRow(number, b"m" * 16, 1, bytes(16), 6, 0)
+    return SegmentRow(number, 1, DIRECTORY)
 
 
 class Damaged(SqliteMailboxes):
@@ -187,28 +191,42 @@ def test_damage_at_the_end_fails_all(mailboxes: Damaged) -> None:
 @pytest.mark.parametrize(
     "values",
     [
-        (1, bytes(16), 1, bytes(15), 6, 0, b""),
-        (1, bytes(16), 1, bytes(16), 6, 2, b""),
-        (1, bytes(16), 1, bytes(16), 6, -1, b""),
-        (1, "text", 1, bytes(16), 6, 0, b""),
-        (1, bytes(16), 1, None, 6, 0, b""),
-        (1, bytes(16), 1.5, bytes(16), 6, 0, b""),
-        (1, bytes(16), 1, bytes(16), 6, 0, "text"),
+        (1, 1, CODE[:-1], b""),
+        (1, 1, CODE + b"\0", b""),
+        (1, 1, b"", b""),
+        (1, 1, b"\xff" * 4, b""),
+        (1, 1, Directory([(b"m" * 16, 1, 1), (b"m" * 16, 0, 1)], (6, 6), bytes(16)).encode(), b""),
+        (1, 1, Directory([(b"m" * 16, 0, 2), (b"m" * 16, 1, 1)], (6,) * 3, bytes(24)).encode(), b""),
+        (1, 1, "text", b""),
+        (1, 1, None, b""),
+        (1, -1, CODE, b""),
+        (1, 1.5, CODE, b""),
+        (1, 1, CODE, "text"),
     ],
 )
 def test_what_was_never_written_is_not_taken(mailboxes: Damaged, values: tuple[object, ...]) -> None:
     change = mailboxes._database.change
     change("DROP TABLE segment", ())
-    change("CREATE TABLE segment (number INTEGER PRIMARY KEY, mailbox, created, ids, size, done, body)", ())
-    change("INSERT INTO segment VALUES (?, ?, ?, ?, ?, ?, ?)", values)
+    change("CREATE TABLE segment (number INTEGER PRIMARY KEY, created, directory, body)", ())
+    change("INSERT INTO segment VALUES (?, ?, ?, ?)", values)
     with pytest.raises(DamagedStorageError):
-        [mailboxes.read(each.number) for each in mailboxes.index()]
+        [mailboxes.read(Stretch(place_of(each.number, 0), 1)) for each in mailboxes.index()]
+
+
+@pytest.mark.parametrize("values", [("text", 1), (bytes(16), 1.5)])
+def test_a_mark_that_was_never_written_is_not_taken(mailboxes: Damaged, values: tuple[object, ...]) -> None:
+    change = mailboxes._database.change
+    change("DROP TABLE mark", ())
+    change("CREATE TABLE mark (mailbox, place)", ())
+    change("INSERT INTO mark VALUES (?, ?)", values)
+    with pytest.raises(DamagedStorageError):
+        mailboxes.marks()
 
 
 def test_segments_that_lead_back_to_each_other_end(
     mailboxes: Damaged, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Database, "rows", lambda *_: [(number, b"", 1, b"", 0, 0) for number in (1, 2, 1)])
+    monkeypatch.setattr(Database, "rows", lambda *_: [(number, 1, CODE) for number in (1, 2, 1)])
     with pytest.raises(DamagedStorageError):
         list(mailboxes.index())
 
@@ -216,7 +234,7 @@ def test_segments_that_lead_back_to_each_other_end(
 def test_a_failing_disk_is_not_taken_for_damage(mailboxes: Damaged) -> None:
     mailboxes._database.close()
     with pytest.raises(StorageError) as caught:
-        mailboxes.read(1)
+        mailboxes.read(Stretch(place_of(1, 0), 1))
     assert not isinstance(caught.value, DamagedStorageError)
 
 

@@ -23,9 +23,9 @@ from e2echat.relay.mailboxes.sqlite import SqliteMailboxes
 from e2echat.relay.opening import Opened, open_board
 from e2echat.relay.peer import Peer
 from e2echat.relay.reactor import Reactor
+from e2echat.relay.segments import Directory, SegmentRow, Stretch, place_of
 from e2echat.relay.server import Relay
 from e2echat.relay.tokens import DAY, Registration
-from e2echat.relay.work import SegmentRow
 from e2echat.wire import frames
 from e2echat.wire import relay_messages as messages
 
@@ -259,6 +259,11 @@ def test_everybody_comes_back_at_once(
         assert all(user["connected"] for user in operating.users(relay._data))
 
 
+def row(number: int, size: int) -> SegmentRow:
+    """A segment of one envelope."""
+    return SegmentRow(number, 1, Directory([(bytes(16), 0, 1)], (size,), bytes(8)))
+
+
 # --- space ----------------------------------------------------------------------------------------------------------
 
 
@@ -269,7 +274,7 @@ def test_space_that_nothing_occupies_is_given_back(tmp_path: Path, monkeypatch: 
     database = Database(path)
     mailboxes = SqliteMailboxes(database)
     for number in range(1, 101):
-        mailboxes.append(SegmentRow(number, bytes(16), 1, bytes(16), 20_000, 0), bytes(20_000))
+        mailboxes.append(row(number, 20_000), bytes(20_000))
     mailboxes.commit()
     full = _size(database, path)
     for number in range(1, 100):
@@ -281,7 +286,7 @@ def test_space_that_nothing_occupies_is_given_back(tmp_path: Path, monkeypatch: 
         steps += 1
     assert steps > 5
     assert _size(database, path) < full // 4
-    assert mailboxes.read(100) == bytes(20_000)
+    assert mailboxes.read(Stretch(place_of(100, 0), 1)) == bytes(20_000)
     database.close()
 
 
@@ -297,7 +302,7 @@ def test_space_that_will_be_filled_again_is_kept(tmp_path: Path, monkeypatch: py
     database = Database(path)
     mailboxes = SqliteMailboxes(database)
     for number in range(1, 101):
-        mailboxes.append(SegmentRow(number, bytes(16), 1, bytes(16), 20_000, 0), bytes(20_000))
+        mailboxes.append(row(number, 20_000), bytes(20_000))
     for number in range(1, 11):
         mailboxes.drop(number)
     mailboxes.commit()
@@ -322,7 +327,7 @@ def test_the_log_has_its_size_from_the_start(tmp_path: Path, size: int) -> None:
         opened = open_board(directory, key, Limits(log_bytes=size), randomness, Registration.OPEN)
         before = log.stat().st_size
         assert before >= size
-        opened.mailboxes.append(SegmentRow(content[0], bytes(16), 1, bytes(16), 3, 0), content)
+        opened.mailboxes.append(row(content[0], 3), content)
         opened.mailboxes.commit()
         assert not size or log.stat().st_size == before
         # A crash: what is in the log is found behind nothing and in front of zeros.
@@ -334,7 +339,7 @@ def test_the_log_has_its_size_from_the_start(tmp_path: Path, size: int) -> None:
             path.write_bytes(data)
     opened = open_board(directory, key, Limits(log_bytes=size), randomness, Registration.OPEN)
     # Rows of a mailbox that nobody owns go with the first batch, which has not been.
-    assert opened.mailboxes.read(b"two"[0]) == b"two"
+    assert opened.mailboxes.read(Stretch(place_of(b"two"[0], 0), 1)) == b"two"
     opened.database.close()
     directory.close()
 

@@ -27,7 +27,7 @@ def test_a_run_is_its_frames(frames: list[bytes]) -> None:
 @given(FRAMES, st.integers(1, 300))
 def test_pieces_hold_all_in_order_and_as_much_as_they_may(frames: list[bytes], most: int) -> None:
     data = b"".join(frames)
-    pieces = list(runs.pieces(data, len(frames), most))
+    pieces = list(runs.pieces(data, most))
     assert b"".join(piece for piece, _ in pieces) == data
     for number, (piece, count) in enumerate(pieces):
         inside = list(runs.frames(piece))
@@ -43,3 +43,10 @@ def test_an_id_is_found_only_in_its_place() -> None:
     assert runs.find(ids, ids[16:32], 1)
     assert not runs.find(ids, ids[16:32], 2)
     assert not runs.find(ids, ids[8:24], 0)
+
+
+@given(FRAMES)
+def test_heads_are_sizes_and_fronts_of_ids(frames: list[bytes]) -> None:
+    expected = [len(frame) for frame in frames], b"".join(frame[8:16] for frame in frames)
+    if frames:
+        assert runs.heads(b"".join(frames)) == expected

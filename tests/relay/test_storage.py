@@ -9,14 +9,15 @@ from e2echat.errors import StorageError
 from e2echat.relay.accounts import Accounts
 from e2echat.relay.database import Database
 from e2echat.relay.mailboxes.sqlite import SqliteMailboxes
+from e2echat.relay.segments import EVERYWHERE, Directory, SegmentRow, Stretch, place_of
 from e2echat.relay.storage import carry_out
 from e2echat.relay.work import (
     AppendSegment,
+    CompactSegment,
     DropSegment,
-    MarkSegment,
-    ReadSegments,
+    Mark,
+    ReadStretches,
     Request,
-    SegmentRow,
     TakePrekey,
     Work,
     ignore,
@@ -37,8 +38,25 @@ def database(path: Path) -> Iterator[Database]:
     database.close()
 
 
-def row(number: int, done: int = 0) -> SegmentRow:
-    return SegmentRow(number, b"m" * 16, 1, bytes(32), 6, done)
+MAILBOX, OTHER = b"m" * 16, b"o" * 16
+
+
+def directory(*portions: tuple[bytes, int, int]) -> Directory:
+    """Of frames of one byte each."""
+    count = sum(envelopes for _, _, envelopes in portions)
+    return Directory(portions, (1,) * count, bytes(8 * count))
+
+
+def row(number: int) -> SegmentRow:
+    return SegmentRow(number, 1, directory((MAILBOX, 0, 2), (OTHER, 2, 3)))
+
+
+def append(number: int, body: bytes = b"abcde") -> AppendSegment:
+    return AppendSegment(row(number), body)
+
+
+def read(number: int, ordinal: int = 0, envelopes: int = 5) -> Stretch:
+    return Stretch(place_of(number, ordinal), envelopes)
 
 
 def run(database: Database, *requests: Request) -> list[Work]:
@@ -48,45 +66,74 @@ def run(database: Database, *requests: Request) -> list[Work]:
 
 
 def test_segments_come_back_in_order(database: Database, path: Path) -> None:
-    run(database, *(AppendSegment(row(number), b"body %d" % number) for number in (1, 2, 3)))
-    run(database, MarkSegment(3, 1), DropSegment(2), DropSegment(99))
+    run(database, append(1), append(2), append(3, b"ABCDE"))
+    run(database, DropSegment(2), DropSegment(99), Mark([(OTHER, place_of(3, 2))]))
     database.close()
     reopened = Database(path)
-    assert list(SqliteMailboxes(reopened).index()) == [row(1), row(3, done=1)]
-    (read,) = run(reopened, ReadSegments((3, 1)))
-    assert read.result == [b"body 3", b"body 1"]
+    assert list(SqliteMailboxes(reopened).index()) == [row(1), row(3)]
+    assert SqliteMailboxes(reopened).marks() == {OTHER: place_of(3, 2)}
+    (work,) = run(reopened, ReadStretches([read(3, 1, 3), read(1, 4, 1)]))
+    assert work.result == [b"BCD", b"e"]
     reopened.close()
+
+
+def test_a_mark_never_goes_back(database: Database) -> None:
+    for place in (1, 3, 2):
+        run(database, Mark([(MAILBOX, place)]))
+    assert SqliteMailboxes(database).marks() == {MAILBOX: 3}
 
 
 def test_the_index_is_whole_beyond_one_step(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("e2echat.relay.mailboxes.sqlite._ROWS", 3)
-    run(database, *(AppendSegment(row(number), b"body") for number in range(1, 9)))
+    run(database, *map(append, range(1, 9)))
     assert [each.number for each in SqliteMailboxes(database).index()] == list(range(1, 9))
 
 
 def test_a_batch_is_kept_whole_or_not_at_all(database: Database) -> None:
-    run(database, AppendSegment(row(1), b"body"))
+    run(database, append(1))
     failed = run(
         database,
-        AppendSegment(row(2), b"body"),
+        append(2),
         DropSegment(1),
-        AppendSegment(row(2), b"a number that was used before"),
-        ReadSegments((1,)),
+        append(2, b"a number that was used before"),
+        ReadStretches([read(1)]),
     )
     assert [item.failed for item in failed] == [True, True, True, False]
-    assert failed[3].result == [b"body"]
+    assert failed[3].result == [b"abcde"]
     assert list(SqliteMailboxes(database).index()) == [row(1)]
-    assert not run(database, AppendSegment(row(2), b"body"))[0].failed
+    assert not run(database, append(2))[0].failed
 
 
-def test_a_segment_that_is_gone_fails_alone(database: Database) -> None:
-    work = run(database, AppendSegment(row(1), b"body"), ReadSegments((7,)), ReadSegments((1,)))
+@pytest.mark.parametrize("stretch", [read(7), read(1, 5, 1), read(1, 4, 2), read(1, 65_535, 1)])
+def test_what_is_gone_fails_alone(database: Database, stretch: Stretch) -> None:
+    work = run(database, append(1), ReadStretches([stretch]), ReadStretches([read(1)]))
     assert [item.failed for item in work] == [False, False, False]
-    assert [item.result for item in work] == [None, [None], [b"body"]]
+    assert [item.result for item in work] == [None, [None], [b"abcde"]]
+
+
+def test_what_is_left_of_a_compacted_segment_keeps_its_place(database: Database) -> None:
+    run(database, append(1))
+    run(database, Mark([(MAILBOX, place_of(1, 0)), (OTHER, place_of(1, 3))]), CompactSegment(1))
+    (left,) = SqliteMailboxes(database).index()
+    assert left.directory == directory((MAILBOX, 1, 1), (OTHER, 4, 1))
+    assert database.rows("SELECT body FROM segment") == [(b"be",)]
+    (work,) = run(database, ReadStretches([read(1, 4, 1), read(1, 1, 1), read(1, 1, 2), read(1, 0, 1)]))
+    assert work.result == [b"e", b"b", None, None]
+
+
+def test_one_that_is_gone_is_compacted_already(database: Database) -> None:
+    assert not run(database, CompactSegment(1))[0].failed
+
+
+@pytest.mark.parametrize("mark", [place_of(1, 4), EVERYWHERE])
+def test_nothing_may_be_left_of_one(database: Database, mark: int) -> None:
+    run(database, append(1), Mark([(MAILBOX, mark), (OTHER, mark)]), CompactSegment(1))
+    (left,) = SqliteMailboxes(database).index()
+    assert left.directory == Directory((), (), b"")
 
 
 def test_what_is_not_committed_is_not_there(database: Database, path: Path) -> None:
-    SqliteMailboxes(database).append(row(1), b"body")
+    SqliteMailboxes(database).append(row(1), b"abcde")
     database.close()
     reopened = Database(path)
     assert list(SqliteMailboxes(reopened).index()) == []
@@ -99,7 +146,7 @@ def test_a_prekey_that_is_gone_is_none(database: Database) -> None:
 
 def test_a_closed_database_fails_the_batch(database: Database) -> None:
     database.close()
-    assert all(item.failed for item in run(database, AppendSegment(row(1), b"body"), ReadSegments((1,))))
+    assert all(item.failed for item in run(database, append(1), ReadStretches([read(1)])))
 
 
 def test_every_commit_is_synced(database: Database) -> None:
@@ -117,6 +164,6 @@ def test_a_newer_database_is_refused(database: Database, path: Path) -> None:
 
 
 def test_one_that_another_process_uses_is_refused(database: Database, path: Path) -> None:
-    run(database, AppendSegment(row(1), b"body"))
+    run(database, append(1))
     with pytest.raises(StorageError):
         Database(path)

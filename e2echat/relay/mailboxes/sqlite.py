@@ -1,13 +1,12 @@
-"""Mailboxes in SQLite: rows are only appended and deleted whole, and the index by recipient is the relay's memory."""
+"""Mailboxes in SQLite: rows are appended, compacted and deleted, and the index by recipient is the relay's memory."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from e2echat.errors import DamagedStorageError
 from e2echat.relay.database import Database
-from e2echat.relay.work import SegmentRow
-from e2echat.wire.frames import ENVELOPE_ID_SIZE
+from e2echat.relay.segments import NOWHERE, Directory, SegmentRow, Stretch, segment_of
 
-_ROWS = 10_000
+_ROWS = 500
 """Of the index in memory at a time."""
 _PAGES = 1_024
 """Of 4 KiB, given back at a time: a few milliseconds."""
@@ -24,41 +23,58 @@ class SqliteMailboxes:
     def index(self) -> Iterator[SegmentRow]:
         """See ``Mailboxes``."""
         # The body is the last column, so that SQLite need not read it to give the others.
-        query = """
-            SELECT number, mailbox, created, ids, size, done FROM segment WHERE number > ?
-            ORDER BY number LIMIT ?
-            """
+        query = "SELECT number, created, directory FROM segment WHERE number > ? ORDER BY number LIMIT ?"
         last = 0
-        while rows := self._database.rows(query, (last, _ROWS), (int, bytes, int, bytes, int, int)):
-            for number, mailbox, created, ids, size, done in rows:
+        while rows := self._database.rows(query, (last, _ROWS), (int, int, bytes)):
+            for number, created, directory in rows:
                 # Numbers that do not ascend are those of a tree whose pages lead back to each other: it has no end.
-                if (
-                    number <= last
-                    or len(ids) % ENVELOPE_ID_SIZE
-                    or not 0 <= done * ENVELOPE_ID_SIZE <= len(ids)
-                ):
+                if number <= last or created < 0:
                     raise DamagedStorageError("the relay's database is damaged: a segment makes no sense")
-                yield SegmentRow(number, mailbox, created, ids, size, done)
+                yield SegmentRow(number, created, Directory.decode(directory))
                 last = number
+
+    def marks(self) -> dict[bytes, int]:
+        """See ``Mailboxes``."""
+        return dict(self._database.rows("SELECT mailbox, place FROM mark", (), (bytes, int)))
 
     def append(self, row: SegmentRow, body: bytes) -> None:
         """See ``Mailboxes``."""
-        values = (row.number, row.mailbox, row.created, row.ids, row.size, row.done, body)
-        self._database.change("INSERT INTO segment VALUES (?, ?, ?, ?, ?, ?, ?)", values)
+        values = (row.number, row.created, row.directory.encode(), body)
+        self._database.change("INSERT INTO segment VALUES (?, ?, ?, ?)", values)
 
-    def mark(self, number: int, done: int) -> None:
+    def mark(self, places: Sequence[tuple[bytes, int]]) -> None:
         """See ``Mailboxes``."""
-        self._database.change("UPDATE segment SET done = ? WHERE number = ?", (done, number))
+        upsert = """
+            INSERT INTO mark VALUES (?, ?) ON CONFLICT (mailbox) DO UPDATE SET place = max(place, excluded.place)
+            """
+        self._database.change_each(upsert, places)
 
     def drop(self, number: int) -> None:
         """See ``Mailboxes``."""
         self._database.change("DELETE FROM segment WHERE number = ?", (number,))
 
-    def read(self, number: int) -> bytes:
+    def compact(self, number: int) -> None:
         """See ``Mailboxes``."""
-        for (body,) in self._database.rows("SELECT body FROM segment WHERE number = ?", (number,), (bytes,)):
-            found: bytes = body
+        for directory, body in self._find(number):
+            rest, frames = directory.compacted(number, body, self._mark)
+            values = (rest.encode(), frames, number)
+            self._database.change("UPDATE segment SET directory = ?, body = ? WHERE number = ?", values)
+
+    def _find(self, number: int) -> list[tuple[Directory, bytes]]:
+        query = "SELECT directory, body FROM segment WHERE number = ?"
+        rows = self._database.rows(query, (number,), (bytes, bytes))
+        return [(Directory.decode(directory), body) for directory, body in rows]
+
+    def _mark(self, mailbox: bytes) -> int:
+        for (place,) in self._database.rows("SELECT place FROM mark WHERE mailbox = ?", (mailbox,), (int,)):
+            found: int = place
             return found
+        return NOWHERE
+
+    def read(self, stretch: Stretch) -> bytes:
+        """See ``Mailboxes``."""
+        for directory, body in self._find(segment_of(stretch.place)):
+            return directory.cut(body, stretch)
         raise DamagedStorageError("a stored segment is gone")
 
     def give_back(self) -> bool:
