@@ -26,7 +26,7 @@ from e2echat.client.events import (
 )
 from e2echat.faces.output import Output
 from e2echat.faces.qr import qr_rows
-from e2echat.faces.talking.conversation import Conversation
+from e2echat.faces.talking.conversation import RECENT, Conversation
 from e2echat.faces.talking.standing import fitted
 from e2echat.faces.talking.verification import verification_rows
 
@@ -323,6 +323,36 @@ class TestStream:
         said = talk(then=(StateChanged(sent), StateChanged(replace(sent, state=MessageState.READ))))
         assert said.count("from a script") == 1
         assert "[2] read" in said
+
+    def test_what_was_sent_before_those_in_view_stays_out_of_it(self, talk: Talk, world: "World") -> None:
+        old = world.message("of last week", direction="out", state=MessageState.QUEUED)
+        world.shown += [world.message(f"note {number}").id for number in range(RECENT)]
+        assert "of last week" not in talk(then=(StateChanged(replace(old, state=MessageState.STORED)),))
+
+    @pytest.mark.parametrize("on_screen", [True, False])
+    def test_what_is_stored_while_it_is_sent_is_shown_once(
+        self, world: "World", monkeypatch: pytest.MonkeyPatch, on_screen: bool
+    ) -> None:
+        account: Any = world.account_class().open(Path(), str)
+        out = io.StringIO()
+        conversation = Conversation(account, "bob", Output(out, out), on_screen=on_screen)
+        over = threading.Event()
+        over.set()
+        send = account.send
+
+        def slow(*given: Any, **arguments: Any) -> str:
+            message_id = str(send(*given, **arguments))
+            world.messages[0] = replace(world.messages[0], state=MessageState.STORED)
+            world.happen(StateChanged(world.messages[0]))
+            conversation.follow(over)
+            return message_id
+
+        monkeypatch.setattr(account, "send", slow)
+        conversation.begin()
+        conversation.enter("a text")
+        conversation.follow(over)
+        assert out.getvalue().count("a text") == on_screen
+        assert out.getvalue().count("[1] stored") == 1
 
     def test_states_of_what_was_sent(self, talk: Talk, world: "World") -> None:
         sent = [world.message(f"m{n}", direction="out", state=MessageState.STORED) for n in range(2)]

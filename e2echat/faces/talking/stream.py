@@ -82,8 +82,7 @@ class Stream:
     def reacted(self, message: Message, by: str, reaction: str) -> None:
         """Say what ``by`` thinks of a message; empty: nothing any more."""
         what = f"reacted {reaction} to" if reaction else "took back a reaction to"
-        quoted = "" if message.deleted else f" “{excerpt(message_text(message))}”"
-        self.note(f"{short_name(by)} {what} {self.name(message)}{quoted}")
+        self.note(f"{short_name(by)} {what} {self.name(message)} “{excerpt(message_text(message))}”")
         self.keep(message)
 
     def note(self, *parts: Part, indent: int = 3) -> None:
