@@ -68,7 +68,7 @@ wheel: $(STAMP)
 	$(PIP) wheel --no-deps --build-constraint constraints.txt --wheel-dir dist .
 
 pictures: $(STAMP)
-	$(BIN)/python docs/pictures/make.py
+	$(BIN)/python -m docs.pictures.make
 
 clean:
 	rm -rf $(VENV) build dist .coverage .hypothesis .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

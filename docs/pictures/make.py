@@ -1,7 +1,7 @@
-"""``make pictures``: draws talk.svg from a real session of two terminals and a relay.
+"""``make pictures``: draws what e2echat shows, from real sessions of real processes on pseudo-terminals, through a real relay.
 
-Nothing in it is made up: two ``e2echat talk`` run on pseudo-terminals, somebody types into them, and what the terminals
-then show is drawn, with the relay's own record of the same minutes below.
+Nothing in the pictures is made up: somebody types, and what the terminals then show is drawn, light and dark. What a relay saw
+is from its own record of the same minutes. ``--all DIRECTORY``: also the widths that no document shows, to be looked at.
 """
 
 import asyncio
@@ -9,231 +9,158 @@ import os
 import re
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing
-from itertools import groupby
 from pathlib import Path
-from typing import Any, NamedTuple
-from xml.sax.saxutils import escape
+from tempfile import TemporaryDirectory
 
-import pexpect
-import pyte
-from pyte.screens import Char
-
+from docs.pictures.drawing import DARK, LIGHT, Shot, Theme, picture
+from docs.pictures.terminal import Run, Terminal, run
 from e2echat.faces.demo.screen import HEADING, sighting_line
 from e2echat.faces.demo.stage import Stage, open_stage
 from e2echat.relay.record import RecordReader, Sighting
 
-PICTURE = Path(__file__).with_name("talk.svg")
-COLUMNS, ROWS = 61, 15
+HERE = Path(__file__).parent
+COLUMNS, ROWS = 61, 16
 RELAY_COLUMNS, RELAY_ROWS = 117, 11
-WIDTH, HEIGHT = 8.4, 19.0
-"""Of a character, in pixels at a font size of 14."""
-MARGIN, PADDING, BAR = 14.0, 12.0, 30.0
-"""Around the whole, inside a window, and a window's title."""
-PATIENCE = 30.0
-PAPER, INK, FAINT = "#0e1420", "#d5dbe6", "#8793a8"
-COLOURS = {
-    "default": INK,
-    "brightblack": FAINT,
-    "red": "#f2777a",
-    "green": "#7fd88f",
-    "brown": "#e6c07b",
-    "blue": "#6cb6ff",
-    "magenta": "#d2a8ff",
-    "cyan": "#67d4e8",
-}
-STYLE = """
-text { font: 14px ui-monospace, SFMono-Regular, Menlo, Consolas, "DejaVu Sans Mono", monospace }
-.b { font-weight: bold }
-"""
+WIDTHS = (60, 100, 200)
+KEPT = {"talk": (LIGHT, DARK), "first-run": (LIGHT,), "strange-100": (LIGHT,)}
+"""The pictures that documents show."""
+LONG_NAME = "maximiliane-von-und-zu-hohenburg"
+STRANGE = (
+    "The meeting is at eight, in the old library behind the market; bring the papers, an umbrella, and whoever wants to come.",
+    "明日の会議は八時からです。図書館の裏の古い建物に来てください。傘を忘れないように。",
+    "Ça va ? Tout est prêt 🎉, même le café ☕️ — à toute à l'heure 👩\u200d🚀!",
+    "الاجتماع غدا في الساعة الثامنة، في المكتبة القديمة. פגישה מחר בשמונה.",
+    "\x1b[2J\x1b]0;owned\x07 harmless \u202egnp.exe\u202c \u200b\u2066evil\u2069 \U000e0041\U000e0042",
+    "two lines\n12:34 bank ✓: please send the money",
+    "Z\u0351\u036b\u0343\u036a\u0302\u036b\u033d\u034f\u0334\u0319\u0324 piles up",
+)
 
 
-class Run(NamedTuple):
-    """Neighbouring characters that look alike."""
-
-    column: int
-    text: str
-    ink: str
-    paper: str | None = None
-    bold: bool = False
-
-
-class Screen(pyte.Screen):
-    """A terminal that answers when it is asked where its cursor is, and draws faint as grey."""
-
-    answer: Callable[[str], object]
-
-    def write_process_input(self, data: str) -> None:
-        """What a terminal says to its program."""
-        self.answer(data)
-
-    def select_graphic_rendition(self, *attributes: int, **more: Any) -> None:  # noqa: ANN401 - pyte's signature
-        """As pyte has it, which knows of no faint."""
-        super().select_graphic_rendition(*(90 if one == 2 else one for one in attributes), **more)
-
-
-class Terminal:
-    """One person's, with ``e2echat talk`` on it."""
-
-    def __init__(self, stage: Stage, name: str, peer: str) -> None:
-        environment = own_environment() | {"E2ECHAT_HOME": str(stage.home(name))}
-        command = ["-m", "e2echat", "talk", "--peer", peer]
-        size = (ROWS, COLUMNS)
-        self.child = pexpect.spawn(
-            sys.executable, command, env=environment, dimensions=size, encoding="utf-8", timeout=PATIENCE
-        )
-        self.name, self.peer = name, peer
-        self.screen = Screen(COLUMNS, ROWS)
-        self.screen.answer = self.child.send
-        self._stream = pyte.Stream(self.screen)
-        self._stream.feed(f"\x1b[90m$\x1b[0m e2echat talk --peer {peer}\r\n")
-
-    def type(self, text: str) -> None:
-        """As on a keyboard."""
-        self.child.send(text)
-
-    def until(self, text: str) -> None:
-        """Wait for ``text`` to be shown, and the prompt to be back in its place below it."""
-        while not all(part in "\n".join(self.screen.display) for part in (text, "> ", "| /help")):
-            self._stream.feed(self.child.read_nonblocking(4096, timeout=PATIENCE))
-
-    def runs(self) -> list[list[Run]]:
-        """What it shows, row by row."""
-        return [list(self._row(self.screen.buffer[row])) for row in range(ROWS)]
-
-    def _row(self, cells: dict[int, Char]) -> Iterator[Run]:
-        def look(column: int) -> tuple[str, str | None, bool]:
-            cell = cells[column]
-            ink, paper = COLOURS[cell.fg], None if cell.bg == "default" else COLOURS[cell.bg]
-            return (PAPER, ink, cell.bold) if cell.reverse else (ink, paper, cell.bold)
-
-        for (ink, paper, bold), columns in groupby(range(COLUMNS), look):
-            row = list(columns)
-            yield Run(row[0], "".join(cells[column].data for column in row), ink, paper, bold)
-
-
-def own_environment() -> dict[str, str]:
-    """Ours without what would change the picture from one machine to another."""
-    kept = {
-        name: value for name, value in os.environ.items() if not name.startswith(("E2ECHAT_", "NO_COLOR"))
-    }
-    return kept | {"TERM": "xterm-256color", "TZ": "UTC", "LANG": "C.UTF-8"}
-
-
-def run(stage: Stage, name: str, *arguments: str) -> str:
-    """One command to its end; what it prints."""
-    command = [sys.executable, "-m", "e2echat", "--home", str(stage.home(name)), *arguments]
-    output, code = pexpect.run(
-        " ".join(command), env=own_environment(), withexitstatus=True, timeout=PATIENCE
-    )
-    if code:
-        raise RuntimeError(output)
-    return str(output.decode())
-
-
-def converse(stage: Stage) -> tuple[list[list[Run]], list[list[Run]], list[list[Run]]]:
-    """The session: what Alice's terminal shows at its end, what Bob's does, and what the relay saw."""
-    run(stage, "alice", "send", "--peer", "bob", "'Dinner at eight?'")
-    run(stage, "bob", "receive")
-    run(stage, "bob", "send", "--peer", "alice", "'Gladly! My place or yours?'")
-    run(stage, "alice", "receive")
-    number = run(stage, "alice", "fingerprint", "bob", "--json").split('"safety_number":"')[1].split('"')[0]
-    alice, bob = Terminal(stage, "alice", "bob"), Terminal(stage, "bob", "alice")
+def converse(stage: Stage) -> list[list[Shot]]:
+    """A session: what Alice's terminal shows at its end, what Bob's does, and what the relay saw."""
+    home = {name: str(stage.home(name)) for name in ("alice", "bob")}
+    run(home["alice"], "send", "--peer", "bob", "Dinner at eight?")
+    run(home["bob"], "receive")
+    run(home["bob"], "send", "--peer", "alice", "Gladly! My place or yours?")
+    run(home["alice"], "receive")
+    number = run(home["alice"], "fingerprint", "bob", "--json").split('"safety_number":"')[1].split('"')[0]
+    alice = Terminal(home["alice"], COLUMNS, ROWS, "talk", "--peer", "bob")
+    bob = Terminal(home["bob"], COLUMNS, ROWS, "talk", "--peer", "alice")
     for one in (alice, bob):
-        one.until("| connected |")
+        one.until("| connected")
     say(alice, bob, "Mine. First read me our number, by phone.")
     say(bob, alice, "Calling you.")
     for one in (alice, bob):
         one.type(f"/verify {number}\r")
-        one.until(f"{one.peer} is verified.")
+        one.until("| verified |")
     with closing(RecordReader(stage.record)) as reader:
         reader.new()
-        say(alice, bob, "All twelve groups match.", " ✓")
-        say(bob, alice, "So nobody sits between us. Where is the key?", " ✓")
-        say(alice, bob, "Under the blue flowerpot.", " ✓")
+        say(alice, bob, "All twelve groups match.")
+        say(bob, alice, "So nobody sits between us. Where is the key?")
+        say(alice, bob, "Under the blue flowerpot.")
         bob.type("On my way")
         bob.until("> On my way")
         for one in (alice, bob):
-            one.until(f"{one.peer} | verified | connected | last one read | /help")
-        shown = alice.runs(), bob.runs()
+            one.until("] read")
+        shots = [Shot("alice", COLUMNS, alice.rows_shown()), Shot("bob", COLUMNS, bob.rows_shown())]
         for one in (alice, bob):
-            # Clear the line, leave.
-            one.type("\x15\x04")
-            one.child.expect(pexpect.EOF)
-            one.child.close()
-        return *shown, list(relay_rows(reader.new()))
+            one.leave()
+        relay = Shot(
+            "the relay between them: all that it sees", RELAY_COLUMNS, list(relay_rows(reader.new()))
+        )
+        return [shots, [relay]]
 
 
-def say(speaker: Terminal, hearer: Terminal, text: str, mark: str = "") -> None:
+def say(speaker: Terminal, hearer: Terminal, text: str) -> None:
     """Type a line, and wait until it stands on both screens."""
     speaker.type(text + "\r")
-    hearer.until(f"{speaker.name}{mark}: {text}")
-    speaker.until(f"{speaker.name}: {text}")
+    hearer.until(text)
+    speaker.until(text)
 
 
 def relay_rows(seen: list[Sighting]) -> Iterator[list[Run]]:
     """What the relay saw, from the first envelope on, in the colours of the demo."""
-    yield [Run(0, HEADING, FAINT)]
     frames = [sighting for sighting in seen if sighting.data]
     start = next(index for index, sighting in enumerate(frames) if sighting.is_envelope)
+    yield list(_line(HEADING, "brightblack"))
     for sighting in frames[start : start + RELAY_ROWS - 1]:
         _, text = sighting_line(sighting)
-        yield [Run(0, text[:RELAY_COLUMNS], COLOURS["green"] if sighting.is_envelope else FAINT)]
+        yield list(_line(text[:RELAY_COLUMNS], "green" if sighting.is_envelope else "brightblack"))
 
 
-def window(left: float, top: float, width: float, title: str, rows: list[list[Run]]) -> Iterator[str]:
-    """The SVG of one terminal window."""
-    height = room(len(rows))
-    yield f'<g transform="translate({left:g} {top:g})">'
-    yield f'<rect width="{width:g}" height="{height:g}" rx="9" fill="{PAPER}" stroke="#2b3547"/>'
-    for index, colour in enumerate(("#f2777a", "#e6c07b", "#7fd88f")):
-        yield f'<circle cx="{18 + 18 * index}" cy="{BAR / 2 + 1:g}" r="5" fill="{colour}"/>'
-    yield f'<text x="{width / 2:g}" y="{BAR / 2 + 6:g}" text-anchor="middle" fill="{FAINT}">{escape(title)}</text>'
-    for index, row in enumerate(rows):
-        top_of_row = BAR + PADDING + index * HEIGHT
-        for part in row:
-            yield from drawn(part, top_of_row)
-    yield "</g>"
+def _line(text: str, ink: str) -> Iterator[Run]:
+    # No two spaces in a row: not every program that draws an SVG would keep them.
+    for words in re.finditer(r"\S+(?: \S+)*", text):
+        yield Run(words.start(), words.group(), len(words.group()), ink, "default")
 
 
-def drawn(part: Run, top: float) -> Iterator[str]:
-    """The SVG of one run; its length is given, so that columns stay columns in any font."""
-    x = PADDING + part.column * WIDTH
-    if part.paper:
-        yield f'<rect x="{x:g}" y="{top:g}" width="{len(part.text) * WIDTH:g}" height="{HEIGHT:g}" fill="{part.paper}"/>'
-    look = (' class="b"' if part.bold else "") + ("" if part.ink == INK else f' fill="{part.ink}"')
-    for words in re.finditer(r"\S+(?: \S+)*", part.text):
-        # No two spaces in a row: not every program that draws an SVG would keep them.
-        x = PADDING + (part.column + words.start()) * WIDTH
-        length = f'textLength="{len(words.group()) * WIDTH:g}"'
-        yield f'<text{look} x="{x:g}" y="{top + 14:g}" {length}>{escape(words.group())}</text>'
+def begin(stage: Stage, directory: Path) -> list[list[Shot]]:
+    """The first run of somebody who is invited by nobody, through a mistyped address and a name that is taken."""
+    relay = stage.address
+    carol = Terminal(str(directory / "carol"), 100, 24, "talk")
+    carol.answer("know you by:", "alice")
+    carol.answer("invites you:", relay.replace("relay://", ""))
+    carol.answer("invites you: ", relay)
+    for question in ("New passphrase:", "Once more:"):
+        carol.answer(question, "correct horse battery")
+    carol.answer("Another name:", "carol")
+    carol.answer("With whom?", "alice")
+    carol.until("alice | not verified | connected")
+    say_alone(carol, "Hello Alice, it is me.")
+    shot = Shot("carol", 100, carol.rows_shown())
+    carol.leave()
+    return [[shot]]
 
 
-def room(rows: int) -> float:
-    """The height of a window with so many rows."""
-    return rows * HEIGHT + BAR + 2 * PADDING
+def say_alone(speaker: Terminal, text: str) -> None:
+    """Type a line, and wait until the relay has it."""
+    speaker.type(text + "\r")
+    speaker.until("] stored")
+
+
+def strange(stage: Stage, name: str, columns: int) -> list[list[Shot]]:
+    """What ``name`` shows of messages in all scripts, and of some that would do harm."""
+    terminal = Terminal(str(stage.home(name)), columns, 24, "talk", "--peer", LONG_NAME)
+    terminal.until("| connected")
+    shot = Shot(f"{columns} columns", columns, terminal.rows_shown())
+    terminal.leave()
+    return [[shot]]
+
+
+def write(directory: Path, name: str, drawn: tuple[str, list[list[Shot]]], themes: Iterable[Theme]) -> None:
+    """One file a theme."""
+    label, shelves = drawn
+    for theme in themes:
+        (directory / f"{name}-{theme.name}.svg").write_text(picture(label, theme, shelves), encoding="utf-8")
 
 
 async def main() -> None:
-    """Hold the session and draw it."""
+    """Hold the sessions and draw them."""
     os.environ["TZ"] = "UTC"
     time.tzset()
-    async with open_stage("alice", "bob") as stage:
-        alice, bob, relay = await asyncio.to_thread(converse, stage)
-    person = COLUMNS * WIDTH + 2 * PADDING
-    right, below = 2 * MARGIN + person, 2 * MARGIN + room(ROWS)
-    width, height = right + person + MARGIN, below + room(RELAY_ROWS) + MARGIN
-    lines = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:g} {height:g}" fill="{INK}" role="img">',
-        "<title>Two people talk through a relay that sees sizes and ciphertext</title>",
-        f"<style>{STYLE}</style>",
-        *window(MARGIN, MARGIN, person, "alice", alice),
-        *window(right, MARGIN, person, "bob", bob),
-        *window(MARGIN, below, width - 2 * MARGIN, "the relay between them: all that it sees", relay),
-        "</svg>",
-    ]
-    PICTURE.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    everything = Path(sys.argv[2]) if sys.argv[1:2] == ["--all"] else None
+    with TemporaryDirectory() as homes:
+        async with open_stage("alice", "bob") as stage:
+            talk = await asyncio.to_thread(converse, stage)
+            first = await asyncio.to_thread(begin, stage, Path(homes))
+        async with open_stage("alice", LONG_NAME) as stage:
+            for text in STRANGE:
+                await asyncio.to_thread(run, str(stage.home(LONG_NAME)), "send", "--peer", "alice", text)
+            await asyncio.to_thread(run, str(stage.home("alice")), "receive")
+            shots = {columns: await asyncio.to_thread(strange, stage, "alice", columns) for columns in WIDTHS}
+    pictures = {
+        "talk": ("Two people talk through a relay that sees sizes and ciphertext", talk),
+        "first-run": ("From nothing to a conversation, by questions", first),
+    }
+    for columns, shelves in shots.items():
+        pictures[f"strange-{columns}"] = ("Long, East Asian, right-to-left and hostile texts", shelves)
+    for name, drawn in pictures.items():
+        write(HERE, name, drawn, KEPT.get(name, ()))
+        if everything:
+            everything.mkdir(parents=True, exist_ok=True)
+            write(everything, name, drawn, (LIGHT, DARK))
 
 
 if __name__ == "__main__":
