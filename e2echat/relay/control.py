@@ -116,7 +116,8 @@ class Control:
             account.mailbox, Mailbox(account.mailbox, account.capabilities)
         )
         mailbox.renew(account.capabilities, self._limits, now)
-        if before and mailbox.owner and before.claim.key != entry.claim.key:
+        records = self._directory.records
+        if before and mailbox.owner and records(before).claim.key != records(entry).claim.key:
             mailbox.owner.close()
         connection.send(messages.encode(messages.Done(request)))
 

@@ -5,6 +5,7 @@ Nothing changes here before it is durable; until then a name's skeleton is only 
 
 from collections import deque
 from collections.abc import Callable, Iterable
+from typing import NamedTuple, Self
 
 from e2echat.crypto.keys import Device, Identity, SigningKey
 from e2echat.crypto.prekeys import Prekey, PrekeyKind
@@ -21,21 +22,51 @@ from e2echat.wire.relay_messages import Claim, Publish, Refusal
 _MAILBOX_SIZE = 16
 
 
+class Records(NamedTuple):
+    """What speaks for an account, verified."""
+
+    identity: Identity
+    device: Device
+    claim: ClaimRecord
+
+    @classmethod
+    def parse(cls, account: Account | Claim, relay_key: bytes) -> Self:
+        """Read and verify.
+
+        Raises:
+            MalformedError, CryptoError: they are no account's at this relay.
+        """
+        identity = Identity.parse(account.identity)
+        device = Device.parse(account.device, identity)
+        return cls(identity, device, ClaimRecord.parse(account.claim, identity, relay_key))
+
+
 class Entry:
-    """An account with its parsed records and its prekeys."""
+    """An account with its records and its prekeys."""
 
-    __slots__ = ("account", "claim", "device", "identity", "one_time", "short", "signed")
+    __slots__ = ("_records", "account", "one_time", "short", "signed")
 
-    def __init__(self, account: Account, identity: Identity, device: Device, claim: ClaimRecord) -> None:
+    def __init__(self, account: Account) -> None:
         self.account = account
-        self.identity = identity
-        self.device = device
-        self.claim = claim
+        self._records: Records | None = None
         self.signed: bytes | None = None
         self.one_time: deque[int] = deque()
         """Ids of the one-time prekeys that are left, oldest first; the records are at the storage."""
         self.short = False
         """Somebody asked for prekeys and got none of them, and the owner does not know."""
+
+    def records(self, relay_key: bytes) -> Records:
+        """Its records: three signatures that are verified when they are first needed, since a relay may have many accounts.
+
+        Raises:
+            MalformedError, CryptoError: the storage holds something else.
+        """
+        if self._records is None:
+            records = Records.parse(self.account, relay_key)
+            if records.identity.name != self.account.name:
+                raise MalformedError("an account that is not as it was made")
+            self._records = records
+        return self._records
 
 
 class Directory:
@@ -76,22 +107,29 @@ class Directory:
         """Take in what the storage holds of one account, once, at the start.
 
         Raises:
-            MalformedError, CryptoError: the storage holds something else.
+            MalformedError, CryptoError: the storage is another relay's, as its first account shows.
         """
-        identity = Identity.parse(account.identity)
-        if identity.name != account.name or len(account.mailbox) != _MAILBOX_SIZE:
+        entry = Entry(account)
+        if not self._by_name:
+            entry.records(self._relay_key)
+        if len(account.mailbox) != _MAILBOX_SIZE:
             raise MalformedError("an account that is not as it was made")
-        entry = Entry(
-            account,
-            identity,
-            Device.parse(account.device, identity),
-            ClaimRecord.parse(account.claim, identity, self._relay_key),
-        )
         entry.signed = signed
         entry.one_time.extend(one_time)
         self._by_name[account.name] = entry
         self._by_skeleton[skeleton(account.name)] = account.name
         return entry
+
+    def records(self, entry: Entry) -> Records:
+        """The records of an account.
+
+        Raises:
+            RefusedRequestError: they are damaged; nobody can use the account until they are restored.
+        """
+        try:
+            return entry.records(self._relay_key)
+        except (MalformedError, CryptoError) as error:
+            raise RefusedRequestError(Refusal.STORAGE) from error
 
     def find(self, name: str) -> Entry | None:
         """The account of a name."""
@@ -104,16 +142,14 @@ class Directory:
             RefusedRequestError: with the reason.
         """
         try:
-            identity = Identity.parse(message.identity)
-            device = Device.parse(message.device, identity)
-            claim = ClaimRecord.parse(message.claim, identity, self._relay_key)
+            identity, device, claim = Records.parse(message, self._relay_key)
         except (MalformedError, CryptoError) as error:
             raise RefusedRequestError(Refusal.MALFORMED) from error
         shape = skeleton(identity.name)
         if shape in self._reserved:
             raise RefusedRequestError(Refusal.LIMIT)
         entry = self._by_name.get(identity.name)
-        token = None
+        token, new_device = None, False
         if entry is None:
             if shape in self._by_skeleton:
                 raise RefusedRequestError(Refusal.NAME_TAKEN)
@@ -121,17 +157,19 @@ class Directory:
             mailbox = self._randomness.octets(_MAILBOX_SIZE)
             capabilities = Capabilities(message.capability_hash)
         else:
-            if entry.identity.key != identity.key:
+            before = self.records(entry)
+            if before.identity.key != identity.key:
                 raise RefusedRequestError(Refusal.NAME_TAKEN)
-            if claim.epoch < entry.claim.epoch or device.epoch < entry.device.epoch:
+            if claim.epoch < before.claim.epoch or device.epoch < before.device.epoch:
                 raise RefusedRequestError(Refusal.STALE)
+            new_device = before.device.raw != device.raw
             mailbox = entry.account.mailbox
             capabilities = entry.account.capabilities.renewed(
                 message.capability_hash, today + self._former_life
             )
         self._reserved.add(shape)
         account = Account(identity.name, mailbox, identity.raw, device.raw, claim.raw, capabilities)
-        return SaveAccount(account, entry is not None and entry.device.raw != device.raw, token)
+        return SaveAccount(account, new_device, token)
 
     def _let_in(self, message: Claim, today: int) -> SaveToken | None:
         """Whether a new name may be claimed; gives what is then left of the token it took."""
@@ -190,7 +228,7 @@ class Directory:
         Raises:
             RefusedRequestError: one reason for whatever is wrong.
         """
-        return self._proved(AuthRecord, raw, hello, lambda entry: entry.claim.key)
+        return self._proved(AuthRecord, raw, hello, lambda records: records.claim.key)
 
     def leave(self, raw: bytes, hello: HelloRecord | None) -> RemoveAccount:
         """``remove`` for the owner, who signed the answer to ``hello`` with the account's key; with None nobody did.
@@ -199,17 +237,17 @@ class Directory:
             RefusedRequestError: as for ``authenticate`` and ``remove``.
         """
         return self.remove(
-            self._proved(LeaveRecord, raw, hello, lambda entry: entry.identity.key).account.name
+            self._proved(LeaveRecord, raw, hello, lambda records: records.identity.key).account.name
         )
 
     def _proved(
-        self, kind: type[AuthRecord], raw: bytes, hello: HelloRecord | None, key: Callable[[Entry], bytes]
+        self, kind: type[AuthRecord], raw: bytes, hello: HelloRecord | None, key: Callable[[Records], bytes]
     ) -> Entry:
         try:
             record = kind.parse(raw)
             entry = self._by_name.get(record.name)
             if hello is not None:
-                record.verify(key(entry) if entry else self._nobody, hello)
+                record.verify(key(self.records(entry)) if entry else self._nobody, hello)
         except (MalformedError, CryptoError) as error:
             raise RefusedRequestError(Refusal.NOT_AUTHENTICATED) from error
         if entry is None or hello is None:
@@ -222,7 +260,7 @@ class Directory:
         Raises:
             RefusedRequestError: with the reason.
         """
-        identity, device = entry.identity, entry.device
+        identity, device, _ = self.records(entry)
         if skeleton(identity.name) in self._reserved:
             # A claim is under way that may bring another device: these would belong to neither.
             raise RefusedRequestError(Refusal.LIMIT)

@@ -1,6 +1,7 @@
 """A database that does not hold what was written there: one damaged row is in nobody else's way."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ from e2echat.relay.storage import carry_out
 from e2echat.relay.work import AppendSegment, DropSegment, Request, TakePrekey, Work, ignore
 from e2echat.wire import frames
 from e2echat.wire import relay_messages as messages
+from e2echat.wire.relay_messages import Refusal
 
 if TYPE_CHECKING:
     from tests.helpers.relay_world import Account, World
@@ -124,6 +126,31 @@ def test_an_account_under_anothers_name_is_refused(
     world.database.close()
     with pytest.raises(MalformedError):
         world.restart()
+    world.database.close()
+
+
+@pytest.mark.parametrize(
+    "damage", ["name = 'eve'", "identity = zeroblob(200)", "device = zeroblob(200)", "claim = zeroblob(200)"]
+)
+def test_damage_to_an_account_is_in_nobody_elses_way(
+    make_world: "Callable[..., World]", tmp_path: Path, damage: str
+) -> None:
+    path = tmp_path / "relay.db"
+    path.touch()
+    world = make_world(path=path)
+    people = sorted(
+        (world.account(name) for name in ("alice", "bob")), key=lambda each: world.mailboxes[each.name]
+    )
+    world.database.change(
+        f"UPDATE account SET {damage} WHERE mailbox = ?", (world.mailboxes[people[1].name],)
+    )
+    world.database.commit()
+    world.crash()
+    world.sign_in(people[0])
+    other = replace(people[1], name="eve") if "eve" in damage else people[1]
+    client = world.connect()
+    assert client.refused(other.authenticate(client.hello)) == Refusal.STORAGE
+    assert world.connect().refused(other.claim()) == Refusal.STORAGE
     world.database.close()
 
 
