@@ -184,7 +184,9 @@ def test_who_is_suspended_forgets_before_it_goes_on(bob: Someone, ignorant: Some
 
 def test_it_locks_by_itself(bob: Someone, knowing: Someone, ignorant: Someone) -> None:
     assert knowing.run("settings", "--lock-after", "1s").returncode == 0
-    talk = talk_with_bob(ignorant)
+    talk = ignorant.terminal("talk", "--peer", "bob")
+    talk.wait_for("Passphrase:")
+    talk.type(PASSPHRASE + "\r")
     talk.wait_for("Locked.", "Passphrase:")
     assert not [line for line in talk.lines() if SECRET in line]
 

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from e2echat.client.settings import Settings
-from e2echat.errors import LocalError, LockedError, OwnerSilentError, ProfileBusyError
+from e2echat.errors import LocalError, LockedError, NoProfileError, OwnerSilentError, ProfileBusyError
 from e2echat.faces.exits import Exit
 
 if TYPE_CHECKING:
@@ -74,6 +74,20 @@ def test_talk_stays_where_there_is_nothing_to_lock(cli: "CommandLine", world: "W
     assert (result.code, cli.started_over) == (Exit.DONE, [])
     assert "no passphrase" in result.err
     assert world.sent() == ["hi"]
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "started_over"),
+    [(LOCKED, Exit.DONE, [()]), (NoProfileError("the account was deleted"), Exit.USAGE, [])],
+)
+def test_a_question_does_not_outlive_the_account(
+    cli: "CommandLine", world: "World", error: Exception, code: Exit, started_over: list[tuple[str, ...]]
+) -> None:
+    world.people.clear()
+    world.failures["add"] = error
+    cli.by_hand = True
+    assert cli("talk", typed="4821-guitar-otter\n").code == code
+    assert cli.started_over == started_over
 
 
 def test_talk_asks_again_after_a_wrong_passphrase(cli: "CommandLine", world: "World") -> None:

@@ -10,6 +10,7 @@ from e2echat.errors import (
     E2EChatError,
     InvalidNameError,
     LocalError,
+    LockedError,
     MalformedError,
     NoProfileError,
     NoSuchPeerError,
@@ -204,6 +205,9 @@ def _tried(session: Session, find: Callable[[], str | None]) -> str | None:
     """Somebody; None after what was said of an error, or Ctrl+C."""
     try:
         return find()
+    except (LockedError, NoProfileError):
+        # There is nothing to ask about any more.
+        raise
     except E2EChatError as error:
         _say(session, error)
     except KeyboardInterrupt:
