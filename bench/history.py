@@ -3,6 +3,7 @@
 import random
 import sqlite3
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from itertools import islice
@@ -10,6 +11,7 @@ from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 
+from e2echat.client.account import Account
 from e2echat.client.engine import Engine
 from e2echat.client.holding import Holding, unlock
 from e2echat.client.views import Views
@@ -26,6 +28,7 @@ PEOPLE = 50
 ROUNDS = 9
 NOW = 1_800_000_000_000
 RELAY = f"relay://{'a' * 52}@localhost:7443"
+RESULTS = Path(__file__).with_name("results") / "history.md"
 AIMS = {"a search": 50.0, "the first page": 5.0, "opening": 150.0}
 """Milliseconds at the last of ``SIZES``."""
 
@@ -108,10 +111,10 @@ def build(home: Path, size: int) -> Corpus:
     return corpus
 
 
-def _milliseconds(work: Callable[[], object]) -> float:
+def _milliseconds(work: Callable[[], object], rounds: int = ROUNDS) -> float:
     taken = []
     work()
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
         begin = time.perf_counter()
         work()
         taken.append((time.perf_counter() - begin) * 1000)
@@ -180,14 +183,75 @@ def measure(size: int) -> dict[str, float]:
         figures["a search"] = max(value for what, value in figures.items() if what.startswith("search"))
         figures["the first page"] = _milliseconds(lambda: views.messages(history.page(7, limit=50)))
         holding.release()
+        figures |= _backup(home)
+        figures["bytes a message of a backup"] = home.with_suffix(".backup").stat().st_size / size
         figures["bytes a message"] = (home / "database").stat().st_size / size
         figures["bytes a message, plain SQLite"] = _plain(home, size)
         return figures
 
 
-def report(sizes: tuple[int, ...] = SIZES) -> None:
-    """Print a column a size."""
+def _backup(home: Path) -> dict[str, float]:
+    """A backup of the profile, while another thread reads a page of a conversation over and over."""
+    waits: list[float] = []
+    over = threading.Event()
+    with Account.open(home, str, connect=False) as account:
+        account.status()
+
+        def read() -> None:
+            while not over.wait(0.01):
+                begin = time.perf_counter()
+                account.history("person7", limit=50)
+                waits.append((time.perf_counter() - begin) * 1000)
+
+        reader = threading.Thread(target=read)
+        # The most that the process had so far is forgotten: proc_pid_clear_refs(5).
+        Path("/proc/self/clear_refs").write_text("5")
+        before = _most_memory()
+        reader.start()
+        begin = time.perf_counter()
+        account.backup(str(home.with_suffix(".backup")), "of its own")
+        taken = time.perf_counter() - begin
+        over.set()
+        reader.join()
+        return {
+            "status": _milliseconds(account.status),
+            "a backup": taken * 1000,
+            "a page meanwhile: the median": median(waits),
+            "a page meanwhile: the longest": max(waits),
+            "MiB that a backup takes, 256 for Argon2id": _most_memory() - before,
+            "checking every page": _milliseconds(account.check_database, 1),
+        }
+
+
+def _most_memory() -> float:
+    """MiB that this process has had at most."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    (line,) = [line for line in lines if line.startswith("VmHWM:")]
+    return int(line.split()[1]) / 1024
+
+
+def table(sizes: tuple[int, ...], taken: list[dict[str, float]]) -> str:
+    """The figures as a page."""
+    rows = [
+        "# A long history: figures\n",
+        "Written by `python -m bench.history --keep`; how they are taken: [README](../README.md). Milliseconds, where nothing else is said.\n",
+        f"| | {' | '.join(f'{size:,} messages' for size in sizes)} | growth | aim |",
+        f"|---|{'---|' * len(sizes)}---|---|",
+    ]
+    for what in taken[0]:
+        values = [each[what] for each in taken]
+        aim = AIMS.get(what)
+        verdict = f"< {aim:g}: {'met' if values[-1] < aim else 'MISSED'}" if aim else ""
+        shown = " | ".join(f"{value:,.2f}" for value in values)
+        rows.append(f"| {what} | {shown} | {values[-1] / values[0]:.1f} x | {verdict} |")
+    return "\n".join(rows) + "\n"
+
+
+def report(sizes: tuple[int, ...] = SIZES, *, keep: bool = False) -> None:
+    """Print a column a size; ``keep``: and write it down."""
     taken = [measure(size) for size in sizes]
+    if keep:
+        RESULTS.write_text(table(sizes, taken))
     print(
         f"\nA history of {' and '.join(f'{size:,}' for size in sizes)} messages: milliseconds, and how they grow"
     )
@@ -202,4 +266,5 @@ def report(sizes: tuple[int, ...] = SIZES) -> None:
 
 
 if __name__ == "__main__":
-    report(tuple(map(int, sys.argv[1:])) or SIZES)
+    words = [word for word in sys.argv[1:] if word != "--keep"]
+    report(tuple(map(int, words)) or SIZES, keep="--keep" in sys.argv)

@@ -1,6 +1,7 @@
 """Backups: making one of the profile that is open, and making a profile of one. docs/spec/storage.md, "Backups"."""
 
 import os
+import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
@@ -27,6 +28,8 @@ from e2echat.store.records import Records
 from e2echat.store.vault import VaultContents, seal_vault
 
 _OVER = object()
+_LEFT_TO_OTHERS = 0.001
+"""Seconds."""
 
 
 class SafekeepingMethods:
@@ -48,9 +51,9 @@ class SafekeepingMethods:
                 remove_private(path)
                 cleanup.callback(remove_private, path)
             steps = holding.records.snapshot(copy, key)
-            # Others work between two of them.
+            # Others work between two of them: Python's locks are not fair, so each has to be left for a moment.
             while self._runtime.look(lambda: next(steps, _OVER)) is not _OVER:
-                pass
+                time.sleep(_LEFT_TO_OTHERS)
             contents = BackupContents(holding.vault.account_seed, key)
             size = write_backup(Path(file), contents, copy, passphrase, randomness)
         self._runtime.step(lambda: holding.records.set_own(LAST_BACKUP, begun.to_bytes(8)))
