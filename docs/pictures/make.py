@@ -24,7 +24,7 @@ HERE = Path(__file__).parent
 COLUMNS, ROWS = 61, 16
 RELAY_COLUMNS, RELAY_ROWS = 117, 11
 WIDTHS = (60, 100, 200)
-KEPT = {"talk": (LIGHT, DARK), "first-run": (LIGHT,), "strange-100": (LIGHT,)}
+KEPT = {"talk": (LIGHT, DARK), "first-run": (LIGHT,), "verify": (LIGHT,), "strange-100": (LIGHT,)}
 """The pictures that documents show."""
 LONG_NAME = "maximiliane-von-und-zu-hohenburg"
 STRANGE = (
@@ -114,6 +114,17 @@ def begin(stage: Stage, directory: Path) -> list[list[Shot]]:
     return [[shot]]
 
 
+def compare(stage: Stage) -> list[list[Shot]]:
+    """What is shown to somebody who wants to verify."""
+    alice = Terminal(str(stage.home("alice")), 92, 22, "talk", "--peer", "bob")
+    alice.until("| connected")
+    alice.type("/verify\r")
+    alice.until("The number of you and bob", "such codes")
+    shot = Shot("alice", 92, alice.rows_shown())
+    alice.leave()
+    return [[shot]]
+
+
 def say_alone(speaker: Terminal, text: str) -> None:
     """Type a line, and wait until the relay has it."""
     speaker.type(text + "\r")
@@ -143,6 +154,7 @@ async def main() -> None:
     everything = Path(sys.argv[2]) if sys.argv[1:2] == ["--all"] else None
     with TemporaryDirectory() as homes:
         async with open_stage("alice", "bob") as stage:
+            verify = await asyncio.to_thread(compare, stage)
             talk = await asyncio.to_thread(converse, stage)
             first = await asyncio.to_thread(begin, stage, Path(homes))
         async with open_stage("alice", LONG_NAME) as stage:
@@ -152,6 +164,7 @@ async def main() -> None:
             shots = {columns: await asyncio.to_thread(strange, stage, "alice", columns) for columns in WIDTHS}
     pictures = {
         "talk": ("Two people talk through a relay that sees sizes and ciphertext", talk),
+        "verify": ("The number to compare, and what to do with it", verify),
         "first-run": ("From nothing to a conversation, by questions", first),
     }
     for columns, shelves in shots.items():

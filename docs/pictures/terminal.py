@@ -11,7 +11,7 @@ import pexpect
 import pyte
 from pyte.screens import Char
 
-PATIENCE = 30.0
+PATIENCE = 10.0
 SHOWN_TO_THE_READER = "\x1b[90m$\x1b[0m "
 _JOINED = re.compile("[\u200d\ufe0e\ufe0f]")
 
@@ -81,7 +81,10 @@ class Terminal:
     def until(self, *texts: str) -> None:
         """Wait for all of ``texts`` to be shown."""
         while not all(self._shows(text) for text in texts):
-            self._stream.feed(self.child.read_nonblocking(4096, timeout=PATIENCE))
+            try:
+                self._stream.feed(self.child.read_nonblocking(4096, timeout=PATIENCE))
+            except pexpect.TIMEOUT as error:
+                raise RuntimeError("\n".join(self.screen.display)) from error
 
     def answer(self, question: str, text: str) -> None:
         """Type what is asked for."""

@@ -49,7 +49,7 @@ def first_account(session: Session) -> tuple["Account", str | None]:
     from e2echat.client.first_steps import checked_name, checked_way  # noqa: PLC0415 - only for the first time
 
     out = session.out
-    out.note(f"There is no account in {session.home} yet. Three answers make one; Ctrl+D leaves.")
+    out.note(f"There is no account in {session.home} yet. Three answers make one; Ctrl+D leaves.", indent=0)
     name = _answer(session, "The name that others know you by: ", checked_name)
     way = _live_relay(session, _answer(session, RELAY, checked_way))
     out.note(
@@ -188,17 +188,16 @@ def _awaited(session: Session, account: "Account", peer: str) -> str:
 
 def _guest(session: Session, account: "Account") -> str | None:
     paired = invited(account, session.out, CODE_LIVES)
-    return None if paired is None else _said(session, paired)
+    if paired is None:
+        return None
+    session.out.note("-- ", paired_words(paired), indent=3)
+    return paired.peer
 
 
 def _added(session: Session, account: "Account", invitation: str) -> str:
     session.out.note("-- Looking for who gave it to you. Ctrl+C goes back to the question.")
-    return _said(session, account.add(invitation))
-
-
-def _said(session: Session, paired: Paired) -> str:
-    session.out.note("-- ", paired_words(paired))
-    return paired.peer
+    # The conversation that follows says how sure that is.
+    return account.add(invitation).peer
 
 
 def _tried(session: Session, find: Callable[[], str | None]) -> str | None:

@@ -62,14 +62,21 @@ def _show(out: Output, invitation: Invitation, *, qr: bool) -> None:
         }
         out.record({**given, **ends})
         return
-    out.note(f"For one person, until {clock(invitation.link_ends)}; send it where nobody else reads along:")
+    out.note(
+        f"For one person, until {clock(invitation.link_ends)}; send it where nobody else reads along:",
+        indent=0,
+    )
     out.line("    ", invitation.link)
     if qr:
         draw_qr(invitation.link, out)
-    out.note("Or read this to them, as long as this runs; it is good for one attempt and ten minutes:")
-    out.line("    ", (Style.STRONG, invitation.code))
     out.note(
-        "They type: e2echat add, and then the link or the code. Who has no account yet: e2echat talk, and pastes the link."
+        "Or read this to them, as long as this runs; it is good for one attempt and ten minutes:", indent=0
+    )
+    out.line("    ", (Style.STRONG, invitation.code))
+    out.note("They type: e2echat add, and then the link or the code.")
+    out.note(
+        "Who has no account yet types: e2echat talk, and pastes the link where it asks for the relay.",
+        indent=0,
     )
     out.note("-- Waiting. Ctrl+C ends the code; the link stays good.")
 
