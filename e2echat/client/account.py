@@ -16,7 +16,7 @@ from e2echat.client.custody import Custody
 from e2echat.client.events import Contact, Event, Message, MessageState, Safety
 from e2echat.client.inspection import Inspection
 from e2echat.client.methods import served
-from e2echat.client.pairing import Pairing
+from e2echat.client.pairing.facade import Pairing
 from e2echat.client.sharing import Sharing
 from e2echat.client.status import Moved
 from e2echat.store.profile import Profile

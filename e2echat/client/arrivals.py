@@ -9,7 +9,7 @@ from e2echat.client import streams
 from e2echat.client.amendments import Amendments
 from e2echat.client.context import Context
 from e2echat.client.events import Gap, MessageArrived, Restarted, StateChanged, TypingChanged
-from e2echat.client.invitations import Invitations
+from e2echat.client.pairing.links import Invitations
 from e2echat.client.peers import Peers
 from e2echat.client.sessions import Sessions
 from e2echat.client.streams import Place

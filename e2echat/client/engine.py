@@ -30,11 +30,11 @@ from e2echat.client.housekeeping import Housekeeping
 from e2echat.client.inbox import Inbox
 from e2echat.client.inquiries import ASK_AGAIN, Inquiries
 from e2echat.client.introductions import Introductions
-from e2echat.client.invitations import Invitations
 from e2echat.client.mailbox_dialogue import MailboxDialogue, SignIn
 from e2echat.client.outbox import Outbox
 from e2echat.client.own import Own
-from e2echat.client.pairings import Pairings
+from e2echat.client.pairing.codes import Pairings
+from e2echat.client.pairing.links import Invitations
 from e2echat.client.peers import Peers
 from e2echat.client.prekey_supply import PrekeySupply
 from e2echat.client.renewal import Renewal

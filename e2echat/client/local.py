@@ -11,8 +11,8 @@ from e2echat.client.events import Contact, Event, Message, MessageState, Safety
 from e2echat.client.first_steps import checked_clock
 from e2echat.client.holding import Holding
 from e2echat.client.keeper import KeeperMethods
-from e2echat.client.meeting import PairingMethods
 from e2echat.client.messages import MessageMethods, parsed_id
+from e2echat.client.pairing.methods import PairingMethods
 from e2echat.client.runtime import Runtime, unix_milliseconds
 from e2echat.client.safekeeping import SafekeepingMethods
 from e2echat.client.settings import Settings

@@ -8,15 +8,15 @@ from typing import Any
 
 import pytest
 
-from e2echat.client import pairings
 from e2echat.client.events import Paired, PairingFailed
+from e2echat.client.pairing import codes as pairings
 from e2echat.crypto.codes import Code
 from e2echat.crypto.pairing import Card, Inviter, Joiner
 from e2echat.crypto.session import ReplyRoute
 from e2echat.errors import PairingError, RemoteError
 from e2echat.relay.rendezvous import Rendezvous
 from e2echat.wire.relay_messages import Meet
-from tests.client.test_pairings import invite, join, wrong
+from tests.client.test_pairing_codes import invite, join, wrong
 from tests.e2e.processes import RelayProcess, Someone
 from tests.world import Person, World, Worlds
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from e2echat.client.events import MessageState, NewStranger, Paired
-from e2echat.client.invitations import LIFE, MOST, invitation_id
+from e2echat.client.pairing.links import LIFE, MOST, invitation_id
 from e2echat.crypto.pairing import invitation_proof
 from e2echat.errors import KeyChangedError
 from e2echat.wire.invitation import Invitation

@@ -9,7 +9,7 @@ from e2echat.client.context import Context
 from e2echat.client.dialogue import Met, why_refused
 from e2echat.client.effects import Effect, Part, Send, Up, Want
 from e2echat.client.events import Paired, PairingFailed
-from e2echat.client.pairing_dialogue import PairingDialogue
+from e2echat.client.pairing.dialogue import PairingDialogue
 from e2echat.client.trust import Trust
 from e2echat.crypto.codes import LEAST_DIGITS, MOST_DIGITS, Code
 from e2echat.crypto.keys import Device, Identity

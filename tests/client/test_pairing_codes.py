@@ -2,9 +2,9 @@
 
 import pytest
 
-from e2echat.client import pairings
 from e2echat.client.events import KeyChanged, MessageState, NewStranger, Paired, PairingFailed
-from e2echat.client.pairings import LIFE, MOST_RUNS, Run
+from e2echat.client.pairing import codes as pairings
+from e2echat.client.pairing.codes import LIFE, MOST_RUNS, Run
 from e2echat.crypto.codes import Code
 from e2echat.errors import PairingError
 from e2echat.wire.relay_messages import Refusal

@@ -6,8 +6,8 @@ from typing import TypeVar
 from e2echat.client.address_book import AddressBook, PeerName
 from e2echat.client.context import instant
 from e2echat.client.events import Invitation, Paired
-from e2echat.client.invitations import invitation_id
-from e2echat.client.pairings import UNANSWERED, Run
+from e2echat.client.pairing.codes import UNANSWERED, Run
+from e2echat.client.pairing.links import invitation_id
 from e2echat.client.runtime import Runtime
 from e2echat.crypto.codes import Code
 from e2echat.errors import E2EChatError, PairingError, RelayUnreachableError
