@@ -1,5 +1,6 @@
 """Terminal windows as SVG: no fonts, no scripts, nothing fetched, and columns that stay columns in any font."""
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from xml.sax.saxutils import escape
@@ -16,6 +17,11 @@ text { font: 14px ui-monospace, SFMono-Regular, Menlo, Consolas, "DejaVu Sans Mo
 """
 
 
+_ABSOLUTE = {"black": "#000000", "white": "#ffffff", "brightwhite": "#ffffff"}
+_BLOCKS = {"█": (0.0, 1.0), "▀": (0.0, 0.5), "▄": (0.5, 0.5)}
+"""Where in its row a block begins, and how high it is: drawn as such, since fonts leave gaps between them."""
+
+
 @dataclass(frozen=True, slots=True)
 class Theme:
     """A terminal's colours. ``colours``: by pyte's names; whatever is not there is drawn in ``ink``."""
@@ -29,6 +35,9 @@ class Theme:
     def ink_of(self, name: str) -> str:
         """As it is drawn; ``on`` and ``as`` stand before what is reversed."""
         kind, _, colour = name.rpartition(" ")
+        if colour in _ABSOLUTE:
+            # As a picture that phones read has them, whatever the theme.
+            return _ABSOLUTE[colour]
         if colour == "default":
             return self.paper if kind == "on" else self.ink
         return self.colours.get(colour, self.ink)
@@ -125,5 +134,14 @@ def _drawn(part: Run, top: float, theme: Theme) -> str:
         paper = theme.ink_of(part.paper)
         return f'<rect x="{x:g}" y="{top:g}" width="{length:g}" height="{HEIGHT:g}" fill="{paper}"/>'
     ink = theme.ink_of(part.ink)
+    if set(part.text) <= {*_BLOCKS, " "}:
+        return f'<path fill="{ink}" shape-rendering="crispEdges" d="{"".join(_blocks(part.text, x, top))}"/>'
     look = (' class="b"' if part.bold else "") + ("" if ink == theme.ink else f' fill="{ink}"')
     return f'<text{look} x="{x:g}" y="{top + 14:g}" textLength="{length:g}" lengthAdjust="spacingAndGlyphs">{escape(part.text)}</text>'
+
+
+def _blocks(text: str, left: float, top: float) -> Iterator[str]:
+    for found in re.finditer(r"(\S)\1*", text):
+        begins, high = _BLOCKS[found.group(1)]
+        x, wide = left + found.start() * WIDTH, len(found.group()) * WIDTH
+        yield f"M{x:g} {top + begins * HEIGHT:g}h{wide:g}v{high * HEIGHT:g}h-{wide:g}z"
