@@ -13,7 +13,9 @@ from e2echat.client.link import Link
 from e2echat.client.waiting import Pace
 from e2echat.relay.limits import Limits
 from e2echat.relay.server import Relay
+from tests.helpers.link_peer import certificate, connect, peer, recorder
 
+__all__ = ["certificate", "connect", "peer", "recorder"]
 PATIENCE = 30.0
 
 
