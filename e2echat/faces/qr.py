@@ -14,7 +14,9 @@ def qr_rows(content: str) -> list[str]:
 
     picture = io.StringIO()
     segno.make(content.replace(" ", "").upper(), micro=False).terminal(picture, compact=True)
-    return picture.getvalue().splitlines()
+    *rows, last = picture.getvalue().splitlines()
+    # Of an odd number of modules half a row is left, which belongs to the light margin, too.
+    return [*rows, last.replace("▀", "█") if set(last) == {"▀"} else last]
 
 
 def draw_qr(content: str, out: Output) -> None:
