@@ -16,6 +16,7 @@ from e2echat.client import checkup as module
 from e2echat.client import holding
 from e2echat.client.account import Account
 from e2echat.client.checkup import BACKUP_LASTS, LEAST_FREE, WAITED_LONG, checkup
+from e2echat.client.events import MessageState
 from e2echat.client.findings import Finding, State
 from e2echat.client.local import LocalAccount
 from e2echat.client.status import MOST_SKEW, RelayAnswer, Status
@@ -126,6 +127,7 @@ def test_a_planted_link_is_wrong_and_nothing_is_opened(home: Path, tmp_path: Pat
     (home / "database").symlink_to(tmp_path / "elsewhere")
     found = examined(home)
     assert errors(found) == {"permissions": UnsafeProfileError}
+    assert found["permissions"].command == f"ls -ld {home / 'database'}"
     assert list(found)[-1] == "permissions"
 
 
@@ -291,7 +293,8 @@ def test_what_waits_for_long(home: Path, change: Callable[..., None]) -> None:
 
 def test_what_waits_really(home: Path, site: "Site") -> None:
     alice, bob = site.open("alice"), site.create("bob")
-    alice.send("bob", "hello")
+    hello = alice.send("bob", "hello")
+    assert alice.wait(hello, MessageState.STORED, PATIENCE) is not MessageState.QUEUED
     bob.close()
     site.stop()
     alice.send("bob", "waits")
