@@ -1,14 +1,17 @@
 """``daemon`` in this process, on an account that is none."""
 
+import queue
 import signal
 import subprocess
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
 
 from e2echat.client.events import Disconnected, Event, Problem
 from e2echat.errors import OwnerSilentError
+from e2echat.faces.cli import daemon
 
 if TYPE_CHECKING:
     from tests.faces.conftest import CommandLine, Process
@@ -71,3 +74,37 @@ def test_signals_mean_afterwards_what_they_meant_before(
     world.failures["next_event"] = OwnerSilentError("gone")
     cli("daemon")
     assert signal.getsignal(number) is before
+
+
+class Told(queue.SimpleQueue[daemon.Told]):
+    """Whoever waits misses the first that comes, as a signal is missed that falls just before the wait."""
+
+    waits = 0
+
+    def get(self, block: bool = True, timeout: float | None = None) -> daemon.Told:
+        self.waits += 1
+        if self.waits == 1:
+            if timeout is None:
+                raise AssertionError("this wait would never end")
+            raise queue.Empty
+        return super().get(block, timeout)
+
+
+def test_a_signal_just_before_the_wait_is_heard(cli: "CommandLine", monkeypatch: pytest.MonkeyPatch) -> None:
+    told = Told()
+    told.put(None)
+    monkeypatch.setattr(daemon, "queue", SimpleNamespace(SimpleQueue=lambda: told, Empty=queue.Empty))
+    assert cli("daemon").code == 0
+    assert told.waits == 2
+
+
+def test_being_told_twice_of_the_passphrase_does_not_end_it(
+    cli: "CommandLine", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: queue.SimpleQueue[daemon.Told] = queue.SimpleQueue()
+    for each in ("00", "00", OwnerSilentError("process 7 holds this profile and does not answer")):
+        told.put(each)
+    monkeypatch.setattr(daemon, "queue", SimpleNamespace(SimpleQueue=lambda: told, Empty=queue.Empty))
+    result = cli("daemon", "--locked")
+    assert result.code == 6
+    assert "process 7" in result.err

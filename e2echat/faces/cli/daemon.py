@@ -89,7 +89,7 @@ def _serve(session: Session, over: "queue.SimpleQueue[Told]", *, locked: bool) -
     if locked:
         # Who has it open already hands on what opens it.
         with suppress(ProfileBusyError), session.account_class().guarded(session.home, over.put):
-            told = over.get()
+            told = _next(over)
             if not isinstance(told, str):
                 return
             bequest = told
@@ -99,9 +99,19 @@ def _serve(session: Session, over: "queue.SimpleQueue[Told]", *, locked: bool) -
             target=_watch, args=(account, session, over), name="e2echat-daemon", daemon=True
         )
         watcher.start()
-        told = over.get()
-        if isinstance(told, E2EChatError):
+        told = _next(over)
+        while isinstance(told, str):
+            # Whoever was given the passphrase may have asked twice before we were there.
+            told = _next(over)
+        if told is not None:
             raise told
+
+
+def _next(over: "queue.SimpleQueue[Told]") -> Told:
+    """What comes next. A signal that falls between two lines just before a wait does not end it, so none is long."""
+    while True:
+        with suppress(queue.Empty):
+            return over.get(timeout=LOOK_AGAIN)
 
 
 def _ask_nobody() -> NoReturn:
