@@ -122,6 +122,7 @@ class Keeping:
                 and share.given is given
                 and share.stranger is stranger
                 and share.size + len(data) <= self._most
+                and share.count + count <= MOST_ENVELOPES
             ):
                 share.add(source, data, count)
                 mailbox.grow(count, len(data), given=given)

@@ -71,6 +71,22 @@ def test_a_segment_is_no_larger_than_it_may_be(
     assert [len(sizes) for sizes in bodies] == [3, 3, 2]
 
 
+def test_a_segment_holds_no_more_envelopes_than_it_has_ordinals(
+    kept: "World", relay_world: "ModuleType", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("e2echat.relay.keeping.MOST_ENVELOPES", 3)
+    bob, carol = kept.account("bob"), kept.account("carol")
+    sender = kept.connect()
+    to_bob, to_carol = sender.open(bob), sender.open(carol)
+    kept.storing = False
+    for channel in (to_bob, to_bob, to_carol, to_carol):
+        sender.say(relay_world.submissions(channel, TEXTS[:2]))
+    kept.storing = True
+    kept.turn()
+    assert [len(row.directory.sizes) for row in kept.store.index()] == [2] * 4
+    assert kept.sign_in(bob).envelopes() == TEXTS[:2] * 2
+
+
 @pytest.mark.parametrize("count", range(1, len(TEXTS)))
 def test_a_crash_gives_again_what_was_not_acknowledged_and_nothing_else(
     kept: "World", relay_world: "ModuleType", count: int
