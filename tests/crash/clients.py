@@ -24,8 +24,8 @@ CALLS = ("pwrite64", "fdatasync", "fsync", "ftruncate", "unlink", "rename", "sen
 WHO = ("caller", "called")
 CONFIRMED = (MessageState.DELIVERED, MessageState.READ)
 THREADS = 7
-"""Of ``talk``: the main one, those of the profile's owner, of two links, of the clock, and the one that prints."""
-MAILBOX_LINK, SENDING_LINK, PRINTING = 3, 4, 6
+"""Of ``talk``: the main one, those for Ctrl+Z, of the clock, of the profile's owner and of two links, and the one that prints."""
+MAILBOX_LINK, SENDING_LINK, PRINTING = 4, 5, 6
 SLICE = 0.05
 """Seconds between two looks whether a process has died."""
 
