@@ -12,6 +12,7 @@ from tests.e2e.conftest import RecordingProxy
 from tests.e2e.processes import COMMAND, PATIENCE, RelayProcess, Someone, environment
 from tests.helpers.hostile_relay import Fate, Frame, HostileRelay
 
+pytestmark = pytest.mark.campaign
 FLOOD = 400
 
 

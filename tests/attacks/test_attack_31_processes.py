@@ -10,6 +10,8 @@ import pytest
 
 from tests.e2e.processes import RelayProcess, Someone
 
+pytestmark = pytest.mark.campaign
+
 
 class SwappingRelay(RelayProcess):
     """Our own relay, with an operator who changes what it knows."""

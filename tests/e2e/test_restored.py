@@ -9,6 +9,7 @@ import pytest
 
 from tests.e2e.processes import RelayProcess, Someone
 
+pytestmark = pytest.mark.campaign
 BACKUP = "correct horse battery"
 
 
