@@ -197,10 +197,7 @@ class Reactor:
     def _serve(self, peer: Peer, mask: int, now: float) -> None:
         """Handle what the poller says of a socket; errors and hang-ups show when it is used."""
         try:
-            if mask == READ:
-                self._read(peer, now)
-                return
-            if peer.events & WRITE:
+            if mask != READ and peer.events & WRITE:
                 peer.flush(now)
                 self._finish_if_closing(peer, now)
                 self._watch(peer)

@@ -249,6 +249,8 @@ class Switchboard:
         self._connections.pop(connection.number, None)
         for channel in connection.channels.values():
             channel.mailbox.channels.discard(channel)
+        # A channel knows its connection: undone, both are gone at once, with whatever they hold.
+        connection.channels.clear()
         mailbox = connection.mailbox
         if mailbox is not None and mailbox.owner is connection:
             self._delivery.leave(mailbox)

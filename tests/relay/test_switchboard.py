@@ -1,5 +1,6 @@
 """Requests, roles, refusals, and hostile bytes."""
 
+import gc
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -8,6 +9,7 @@ import pytest
 
 from e2echat.crypto.prekeys import PrekeyBundle, PrekeyKind
 from e2echat.crypto.primitives import H
+from e2echat.relay.connection import Connection
 from e2echat.relay.limits import Limits
 from e2echat.relay.tokens import Registration
 from e2echat.wire import frames
@@ -371,6 +373,24 @@ def test_reading_stops_while_a_request_or_its_answers_wait(world: "World", uncla
     assert not world.board.may_read(client.connection)
     world.store_batch()
     assert world.board.may_read(client.connection)
+
+
+def test_what_a_connection_holds_goes_with_it(world: "World", relay_world: "ModuleType") -> None:
+    bob = world.account("bob")
+    client = world.connect()
+    channel = client.open(bob)
+    client.say(relay_world.submissions(channel, [b"a"])[:-1])
+    number = client.connection.number
+    gc.collect()
+    gc.disable()
+    try:
+        world.board.closed(client.connection)
+        client.connection = world.connect().connection
+        world.board.take_dirty()
+        left = [each for each in gc.get_objects() if isinstance(each, Connection) and each.number == number]
+    finally:
+        gc.enable()
+    assert left == []
 
 
 def test_nothing_is_published_while_another_device_is_claimed(world: "World") -> None:

@@ -1,5 +1,6 @@
 """``e2echat relay``. docs/cli.md."""
 
+import gc
 import os
 import select
 import signal
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
 
 _WATCH = 1.0
 """Seconds between two looks whether the relay still runs; a signal is noticed at once."""
+
+_YOUNG = 100_000
+"""Objects before the garbage collector looks for cycles: what waits for one commit is thousands of objects, and no garbage."""
 
 
 @click.group(invoke_without_command=True, subcommand_metavar="[users | token | remove NAME]")
@@ -145,6 +149,7 @@ def _run(server: "Relay", settings: "Configuration", session: Session) -> None:
         # The handler does nothing: that a signal came is read from the pipe.
         signal.signal(number, lambda *_: None)
     woken = signal.set_wakeup_fd(tell, warn_on_full_buffer=False)
+    gc.set_threshold(_YOUNG)
     try:
         server.start()
         try:
