@@ -149,7 +149,7 @@ class Channel:
         """A heap of indices that were refused out of turn and count as settled once all before them are."""
 
     def reduce_to(self, allowance: Knock) -> None:
-        """See ``mailbox.Channel``."""
+        """See ``transit.Channel``."""
         if self.knock is None:
             self.knock = allowance
             self.in_bulk = False

@@ -70,6 +70,7 @@ class Delivery:
             else self._keep_all(mailbox, channel, data, count)
         ):
             channel.submitted += count
+            mailbox.note(data)
         else:
             self._submit_singly(channel, data, now)
 
@@ -81,10 +82,12 @@ class Delivery:
             channel.submitted += 1
             if channel.knock is not None and not channel.knock.take(len(frame)):
                 channel.refuse(index, Refusal.LIMIT)
-            elif channel.repeat and mailbox.holds(identifier := runs.ids(frame)):
-                mailbox.settle_behind(Repeat(channel, index, identifier, mailbox.repeats))
-            elif not self._give_live(mailbox, channel, frame, 1, now):
-                self._keep(channel, frame, index)
+            elif channel.repeat and mailbox.holds(prefix := next(runs.prefixes(frame))):
+                mailbox.settle_behind(Repeat(channel, index, prefix, mailbox.repeats))
+            elif self._give_live(mailbox, channel, frame, 1, now) or self._keep(channel, frame):
+                mailbox.note(frame)
+            else:
+                channel.refuse(index, Refusal.MAILBOX_FULL)
         self.pump(mailbox)
 
     def _give_live(self, mailbox: Mailbox, channel: Channel, data: bytes, count: int, now: float) -> bool:
@@ -121,15 +124,15 @@ class Delivery:
             self.keeping.keep(mailbox, channel, data, count, given=False)
         return has_room
 
-    def _keep(self, channel: Channel, frame: bytes, index: int) -> None:
-        """Keep one envelope for later, or refuse it."""
+    def _keep(self, channel: Channel, frame: bytes) -> bool:
+        """Keep one envelope for later, where there is room."""
         mailbox = channel.mailbox
-        if not mailbox.has_room(self._limits, 1, len(frame), stranger=channel.knock is not None):
-            channel.refuse(index, Refusal.MAILBOX_FULL)
-            return
-        # What the owner has been given is older, so it goes first.
-        self._write_live(mailbox)
-        self.keeping.keep(mailbox, channel, frame, 1, given=False)
+        has_room = mailbox.has_room(self._limits, 1, len(frame), stranger=channel.knock is not None)
+        if has_room:
+            # What the owner has been given is older, so it goes first.
+            self._write_live(mailbox)
+            self.keeping.keep(mailbox, channel, frame, 1, given=False)
+        return has_room
 
     def _write_live(self, mailbox: Mailbox, until: float = math.inf) -> None:
         """What the owner was given, up to a time, and has not acknowledged goes to the storage after all.
@@ -218,15 +221,25 @@ class Delivery:
                 owner.close()
                 return
             for (_, count), body in zip(stretches, work.result, strict=True):
-                if body is not None and runs.is_whole(body, mailbox.kept.next_prefixes(count)):
-                    self._give(mailbox, owner, body, count, mailbox.kept.give(count))
-                    continue
-                # Damaged: forgotten, it is in nobody's way, and can be submitted again.
-                self._counters.envelopes_damaged += count
-                self.keeping.give_up(mailbox.skip(count))
-                # The owner was told that it waits: he had better ask again.
-                owner.close()
+                self._give_read(mailbox, owner, count, body)
         self.pump(mailbox)
+
+    def _give_read(self, mailbox: Mailbox, owner: Owner, count: int, body: bytes | None) -> None:
+        """Give the owner what was read, of which each frame may be damaged."""
+        kept = mailbox.kept
+        if body is not None and runs.is_whole(body, kept.next_prefixes(count)):
+            self._give(mailbox, owner, body, count, kept.give(count))
+        elif body is not None and count > 1:
+            end = 0
+            for size in kept.next_sizes(count):
+                start, end = end, end + size
+                self._give_read(mailbox, owner, 1, body[start:end])
+        else:
+            # Forgotten, it is in nobody's way, and can be submitted again.
+            self._counters.envelopes_damaged += count
+            self.keeping.give_up(mailbox.skip(count))
+            # The owner was told that it waits: he had better ask again.
+            owner.close()
 
     def take_work(self) -> list[Work]:
         """Everything that waits for the storage, in order, as one batch."""

@@ -107,11 +107,9 @@ class Directory:
         """Take in what the storage holds of one account, once, at the start.
 
         Raises:
-            MalformedError, CryptoError: the storage is another relay's, as its first account shows.
+            MalformedError: the storage holds what was never there.
         """
         entry = Entry(account)
-        if not self._by_name:
-            entry.records(self._relay_key)
         if len(account.mailbox) != _MAILBOX_SIZE:
             raise MalformedError("an account that is not as it was made")
         entry.signed = signed
@@ -119,6 +117,23 @@ class Directory:
         self._by_name[account.name] = entry
         self._by_skeleton[skeleton(account.name)] = account.name
         return entry
+
+    def require_ours(self) -> None:
+        """Check that an account was made at this relay: one is enough, and others may be damaged.
+
+        Raises:
+            MalformedError, CryptoError: there are accounts, and none was.
+        """
+        fault: MalformedError | CryptoError | None = None
+        for entry in self._by_name.values():
+            try:
+                entry.records(self._relay_key)
+            except (MalformedError, CryptoError) as error:
+                fault = error
+            else:
+                return
+        if fault is not None:
+            raise fault
 
     def records(self, entry: Entry) -> Records:
         """The records of an account.

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
+from itertools import islice, takewhile
 
 from e2echat.relay import runs
 from e2echat.relay.counters import Counters
@@ -24,12 +25,12 @@ from e2echat.relay.segments import (
     weight,
 )
 from e2echat.relay.transit import Share, Source
-from e2echat.relay.work import AppendSegment, CompactSegment, DropSegment, Mark, Request, Work
+from e2echat.relay.work import AppendSegment, CompactSegment, DropSegment, Mark, Work
 
 _SPARSE = 4
 """A segment is compacted when less than one in so many of its bytes is needed."""
-_AT_ONCE = 1_000
-"""Segments that are compacted, at most, when it is for the sake of what nobody needs any more."""
+_AT_ONCE = 8
+"""Segments that are compacted with one batch: some milliseconds, for which everybody else's commits wait."""
 
 
 class _Segment:
@@ -64,10 +65,14 @@ class Keeping:
         self._next = 1
         self._marks: dict[bytes, int] = {}
         """Those that the storage is to keep with the next batch."""
-        self._useless: list[Request] = []
-        """Drops and compactions for the next batch: behind the marks."""
-        self._failures: list[Request] = []
-        """What of all that failed: asked for again with the next look at what has expired."""
+        self._lost_marks: list[tuple[bytes, int]] = []
+        """Those that it failed to keep: they go with the next batch that there is anyway."""
+        self._useless: list[int] = []
+        """Segments to drop with the next batch: behind the marks."""
+        self._still_there: list[int] = []
+        """Those that it failed to drop: tried again with the next look at what has expired."""
+        self._holed: dict[int, None] = {}
+        """Segments to compact, a few with each batch."""
 
     def restore(
         self, mailboxes: Mapping[bytes, Mailbox], rows: Iterable[SegmentRow], marks: Mapping[bytes, int]
@@ -79,11 +84,15 @@ class Keeping:
         """
         found: dict[bytes, Kept] = {identifier: Kept() for identifier in mailboxes}
         for row in rows:
-            segment = _Segment(row.created, len(row.directory.sizes), weight(row.directory.sizes))
+            segment = _Segment(
+                min(row.created, self.today), len(row.directory.sizes), weight(row.directory.sizes)
+            )
             for mailbox, placed in row.directory.placed(row.number):
                 kept, mark = found.get(mailbox), marks.get(mailbox, NOWHERE)
                 if kept is None:
                     gone, _ = split(placed, len(placed[1]))
+                    if mark < EVERYWHERE:
+                        self._marks[mailbox] = EVERYWHERE
                 elif placed[0] > mark:
                     kept.add(placed)
                     continue
@@ -95,7 +104,7 @@ class Keeping:
             if segment.envelopes:
                 self._segments[row.number] = segment
             else:
-                self._useless.append(DropSegment(row.number))
+                self._useless.append(row.number)
             self._next = row.number + 1
         self._next = max(
             self._next, *(segment_of(place) + 1 for place in marks.values() if place < EVERYWHERE), 1
@@ -135,9 +144,13 @@ class Keeping:
     def release(self, mailbox: Mailbox, taken: Taken) -> None:
         """Durable envelopes, the first of a mailbox, are not needed any more."""
         if taken:
-            identifier, place = mailbox.identifier, taken[-1][0]
-            self._marks[identifier] = max(place, self._marks.get(identifier, NOWHERE))
+            self._mark([(mailbox.identifier, taken[-1][0])])
             self.give_up(taken)
+
+    def _mark(self, places: Iterable[tuple[bytes, int]]) -> None:
+        """So far these mailboxes are acknowledged, if not further."""
+        for mailbox, place in places:
+            self._marks[mailbox] = max(place, self._marks.get(mailbox, NOWHERE))
 
     def give_up(self, taken: Taken) -> None:
         """Durable envelopes, and not the first of their mailbox perhaps, are not needed any more."""
@@ -152,13 +165,9 @@ class Keeping:
             segment = self._segments[number]
             if not segment.envelopes:
                 del self._segments[number]
-                self._useless.append(DropSegment(number))
+                self._useless.append(number)
             elif segment.bytes * _SPARSE < segment.size:
-                self._compact(number, segment)
-
-    def _compact(self, number: int, segment: _Segment) -> None:
-        segment.size = segment.bytes
-        self._useless.append(CompactSegment(number))
+                self._holed[number] = None
 
     def forget(self, mailbox: Mailbox) -> None:
         """A mailbox is no more: all of it counts as acknowledged, so that its senders are through with it."""
@@ -172,29 +181,50 @@ class Keeping:
     def expire(self, mailboxes: Iterable[Mailbox], retention: int) -> None:
         """Drop what has waited so long, unless its owner has it in hand just now, and what is acknowledged."""
         until = self.today - retention
-        self._useless += self._failures
-        self._failures = []
-        old = [number for number, segment in self._segments.items() if segment.created <= until]
+        self._useless += self._still_there
+        self._still_there = []
+        self._mark_again()
+        # Only what is before all that is younger: a time that is damaged must not take others with it.
+        old = list(takewhile(lambda each: each[1].created <= until, sorted(self._segments.items())))
         if old:
+            behind = place_of(old[-1][0] + 1, 0)
             for mailbox in mailboxes:
-                self.release(mailbox, mailbox.take_old(place_of(max(old) + 1, 0)))
-        holed = [(number, each) for number, each in self._segments.items() if each.bytes < each.size]
-        for number, segment in holed[:_AT_ONCE]:
-            self._compact(number, segment)
+                self.release(mailbox, mailbox.take_old(behind))
+        self._holed |= {number: None for number, each in self._segments.items() if each.bytes < each.size}
 
     def take_work(self) -> list[Work]:
         """All that the storage is to do next."""
         work: list[Work] = []
+        appends = self._close()
+        if self._marks or appends:
+            self._mark_again()
         if self._marks:
-            work.append(Work(Mark(tuple(self._marks.items())), self._done))
-            self._marks.clear()
-        work += [Work(request, self._done) for request in self._useless]
-        self._useless.clear()
-        return work + self._close()
+            work.append(Work(Mark(tuple(self._marks.items())), self._marked))
+            self._marks = {}
+        work += [Work(DropSegment(number), self._dropped) for number in self._useless]
+        self._useless = []
+        for number in list(islice(self._holed, _AT_ONCE)):
+            del self._holed[number]
+            if segment := self._segments.get(number):
+                work.append(Work(CompactSegment(number), partial(self._compacted, segment, segment.bytes)))
+        return work + appends
 
-    def _done(self, work: Work) -> None:
-        if work.failed:
-            self._failures.append(work.request)
+    def _marked(self, work: Work) -> None:
+        if work.failed and isinstance(work.request, Mark):
+            self._lost_marks += work.request.places
+
+    def _mark_again(self) -> None:
+        self._mark(self._lost_marks)
+        self._lost_marks = []
+
+    def _dropped(self, work: Work) -> None:
+        if work.failed and not work.damaged and isinstance(work.request, DropSegment):
+            self._still_there.append(work.request.number)
+
+    def _compacted(self, segment: _Segment, size: int, work: Work) -> None:
+        # What is damaged stays as large as it is, and is not tried again.
+        if not work.failed or work.damaged:
+            segment.size = size
 
     def _close(self) -> list[Work]:
         """Make segments of all open shares."""

@@ -93,6 +93,11 @@ class Kept:
             behind = place + 1
         return stretches
 
+    def next_sizes(self, count: int) -> list[int]:
+        """The bytes of the next ones that have not been given."""
+        start = self._start + self.given
+        return [bytes_of(size) for size in self._sizes[start : start + count]]
+
     def next_prefixes(self, count: int) -> bytes:
         """The fronts of the ids of the next ones that have not been given."""
         start = (self._start + self.given) * PREFIX_SIZE
@@ -106,10 +111,7 @@ class Kept:
         """Of all, as in ``segments.Placed``."""
         return islice(self._sizes, self._start, None)
 
-    def holds(self, envelope_id: bytes) -> bool:
-        """Whether there is one of this id."""
-        prefix = envelope_id[:PREFIX_SIZE]
-        position = self._ids.find(prefix, self._start * PREFIX_SIZE)
-        while position > 0 and position % PREFIX_SIZE:
-            position = self._ids.find(prefix, position + 1)
-        return position >= 0
+    def prefixes(self) -> Iterator[bytes]:
+        """The fronts of the ids of all."""
+        for start in range(self._start * PREFIX_SIZE, len(self._ids), PREFIX_SIZE):
+            yield bytes(self._ids[start : start + PREFIX_SIZE])

@@ -46,7 +46,7 @@ class Limits:
     retention: Annotated[int, Within(DAY, 3_660 * DAY)] = 30 * DAY
     """How long an envelope waits for its recipient."""
     expiry_every: Annotated[float, Within(60, DAY)] = 3_600.0
-    """Between two looks at what has waited too long."""
+    """Between two looks at what has waited too long, and at what can be compacted."""
     window_bytes: Annotated[int, Within(128 * KIB, GIB)] = 1 * MIB
     """Delivered and not acknowledged, a connection: bounds what is unsent as well, which is never acknowledged."""
     window_envelopes: Annotated[int, Within(1, 1_000_000)] = 4_096

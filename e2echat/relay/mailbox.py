@@ -5,14 +5,17 @@ and are written only if he does not acknowledge them soon. Acknowledgements take
 """
 
 from collections import deque
+from collections.abc import Iterator
+from itertools import islice
 from typing import Protocol
 
+from e2echat.relay import runs
 from e2echat.relay.capabilities import Capabilities
 from e2echat.relay.kept import Kept
 from e2echat.relay.knocks import Knock
 from e2echat.relay.limits import DAY, Limits
 from e2echat.relay.segments import FROM_STRANGER, Taken, bytes_of, weight
-from e2echat.relay.transit import Channel, Repeat, Run, Share, holds
+from e2echat.relay.transit import Channel, Repeat, Run, Share
 
 
 class Owner(Protocol):
@@ -33,7 +36,7 @@ class Mailbox:
     """The order of one recipient's envelopes."""
 
     __slots__ = (
-        "_reduced", "capabilities", "channels", "count", "identifier", "kept", "live", "loading", "outstanding", "owner",
+        "_known", "_reduced", "capabilities", "channels", "count", "identifier", "kept", "live", "loading", "outstanding", "owner",
         "removed", "repeats", "shares", "size", "ungiven", "watched", "window",
     )  # fmt: skip
 
@@ -43,6 +46,8 @@ class Mailbox:
         self.channels: set[Channel] = set()
         """Open to it, on whatever connections."""
         self._reduced: Knock | None = None
+        self._known: set[bytes] | None = None
+        """Fronts of the ids of all that is here; None while nobody asks."""
         self.owner: Owner | None = None
         self.kept = _NOTHING
         self.shares: list[Share] = []
@@ -99,6 +104,7 @@ class Mailbox:
     def skip(self, count: int) -> Taken:
         """Forget the next ``count`` of what is durable that the owner has not been given."""
         skipped = self.kept.skip(count)
+        self._known = None
         self.ungiven -= count
         self.count -= count
         self.size -= sum(bytes_of(size) for _, size in skipped)
@@ -111,6 +117,8 @@ class Mailbox:
             What of it is durable.
         """
         self.outstanding -= count
+        if self._known is not None:
+            self._known.difference_update(islice(self._prefixes(self.shares), count))
         durable: list[tuple[int, int]] = []
         while count:
             if self.kept.given:
@@ -187,13 +195,31 @@ class Mailbox:
             and sum(kept) + sum(share.size for share in shares) + size <= limits.stranger_bytes
         )
 
-    def holds(self, envelope_id: bytes) -> bool:
-        """Whether an envelope of this id waits here, kept or in flight."""
-        return (
-            self.kept.holds(envelope_id)
-            or any(share.holds(envelope_id) for share in self.shares if not share.dead)
-            or any(holds(run.data, envelope_id, run.done) for run in self.live)
-        )
+    def holds(self, prefix: bytes) -> bool:
+        """Whether an envelope whose id begins so waits here, kept or in flight."""
+        # Looked up, not searched for: whoever repeats decides how often this is asked, and among how many.
+        if self._known is None:
+            self._known = set(self._prefixes([share for share in self.shares if not share.dead]))
+        return prefix in self._known
+
+    def _prefixes(self, shares: list[Share]) -> Iterator[bytes]:
+        """Fronts of the ids of all that is here, in order, with those of ``shares``."""
+        yield from self.kept.prefixes()
+        for share in shares:
+            yield from share.prefixes()
+        for run in self.live:
+            yield from run.prefixes()
+
+    def note(self, frames: bytes) -> None:
+        """They are here now, kept or in flight."""
+        if self._known is not None:
+            self._known.update(runs.prefixes(frames))
+
+    def detach(self, channel: Channel) -> None:
+        """A channel is open no more."""
+        self.channels.discard(channel)
+        if self._known is not None and not any(each.repeat for each in self.channels):
+            self._known = None
 
     def settle_behind(self, repeat: Repeat) -> None:
         """Settle a repeat of what is here once all that is here now is settled."""
@@ -212,10 +238,12 @@ class Mailbox:
             if not share.given:
                 self.shares.remove(share)
                 self.ungiven -= share.left
-        for repeat in list(self.repeats):
-            if share.holds(repeat.envelope_id):
+        if self.repeats:
+            lost = set(share.prefixes())
+            for repeat in [each for each in self.repeats if each.prefix in lost]:
                 repeat.refuse()
         share.fail()
+        self._known = None
 
     def owner_left(self) -> None:
         """Whatever the owner was given and has not acknowledged is to be given again. ``live`` must be empty."""

@@ -31,14 +31,12 @@ def pieces(data: bytes, most: int) -> Iterator[tuple[bytes, int]]:
     yield data[start:], count
 
 
-def ids(data: bytes) -> bytes:
-    """The envelope ids, 16 bytes each."""
-    unpack, found = SIZE.unpack_from, []
-    position, end = 0, len(data)
-    while position < end:
-        found.append(data[position + _ID : position + _ID_END])
-        position += SIZE.size + unpack(data, position)[0]
-    return found[0] if len(found) == 1 else b"".join(found)
+def prefixes(data: bytes) -> Iterator[bytes]:
+    """The front of each frame's envelope id."""
+    start = 0
+    for end in _ends(data):
+        yield data[start + _ID : start + _ID + PREFIX_SIZE]
+        start = end
 
 
 def heads(data: bytes) -> tuple[list[int], bytes]:
@@ -49,12 +47,11 @@ def heads(data: bytes) -> tuple[list[int], bytes]:
         found = list(_head_of(first).iter_unpack(data))
         if all(size == first - SIZE.size for size, _ in found):
             return [first] * len(found), b"".join([prefix for _, prefix in found])
-    sizes, prefixes, start = [], [], 0
+    sizes, start = [], 0
     for end in _ends(data):
         sizes.append(end - start)
-        prefixes.append(data[start + _ID : start + _ID + PREFIX_SIZE])
         start = end
-    return sizes, b"".join(prefixes)
+    return sizes, b"".join(prefixes(data))
 
 
 @lru_cache(maxsize=64)
@@ -85,14 +82,6 @@ def behind(data: bytes, count: int) -> bytes:
     for _, end in zip(range(count), _ends(data), strict=False):
         start = end
     return data[start:]
-
-
-def find(ids: bytes | bytearray, envelope_id: bytes, first: int) -> bool:
-    """Whether ``ids`` from number ``first`` on hold an id."""
-    position = ids.find(envelope_id, first * ENVELOPE_ID_SIZE)
-    while position > 0 and position % ENVELOPE_ID_SIZE:
-        position = ids.find(envelope_id, position + 1)
-    return position >= 0
 
 
 def _ends(data: bytes) -> Iterator[int]:

@@ -15,6 +15,8 @@ from e2echat.relay.runs import PREFIX_SIZE
 _ORDINAL_BITS = 16
 MOST_ENVELOPES = (1 << _ORDINAL_BITS) - 1
 """In a segment."""
+LAST_NUMBER = (1 << 46) - 1
+"""Of a segment: places stay what the storage can count, and no relay ever comes so far."""
 NOWHERE, EVERYWHERE = -1, (1 << 63) - 1
 """Before and behind all places: a mailbox's mark at first, and when it is no more."""
 FROM_STRANGER = 1 << 31
@@ -78,6 +80,8 @@ class Directory:
                 if ordinal < behind:
                     raise DamagedStorageError("the relay's database is damaged: a segment is in no order")
                 behind = ordinal + envelopes
+                if behind > MOST_ENVELOPES:
+                    raise DamagedStorageError("the relay's database is damaged: a segment is too long")
                 count += envelopes
             sizes = unpack_from(f">{count}I", data, end)
         except error as caught:

@@ -43,9 +43,12 @@ def carry_out(work: Sequence[Work], mailboxes: Mailboxes, accounts: Accounts) ->
     changes = [item for item in work if not isinstance(item.request, ReadStretches)]
     for _ in range(_ATTEMPTS):
         _change(changes, mailboxes, accounts)
-        failed = any(item.failed for item in changes)
+        if not any(item.failed for item in changes):
+            break
+        # Tidying up can wait. So however much of it meets damage, it costs a batch one attempt.
+        _fail([item for item in changes if isinstance(item.request, DropSegment | CompactSegment)])
         changes = [item for item in changes if not item.failed]
-        if not failed or not changes:
+        if not changes:
             break
     else:
         _fail(changes)
@@ -64,18 +67,19 @@ def _change(changes: Sequence[Work], mailboxes: Mailboxes, accounts: Accounts) -
         if changes:
             mailboxes.commit()
     except StorageError as error:
-        failed = [item] if item and isinstance(error, DamagedStorageError) else changes
+        damaged = item is not None and isinstance(error, DamagedStorageError)
+        failed = [item] if item and damaged else changes
         _log.error("storage: nothing of a batch of %d was kept: %s", len(failed), error)
-        _fail(failed)
+        _fail(failed, damaged=damaged)
         try:
             mailboxes.rollback()
         except StorageError as second:
             _log.error("storage: %s", second)
 
 
-def _fail(changes: Sequence[Work]) -> None:
+def _fail(changes: Sequence[Work], *, damaged: bool = False) -> None:
     for item in changes:
-        item.failed, item.result = True, None
+        item.failed, item.damaged, item.result = True, item.damaged or damaged, None
 
 
 def _read(item: Work, request: ReadStretches, mailboxes: Mailboxes) -> None:

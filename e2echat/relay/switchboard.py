@@ -99,6 +99,7 @@ class Switchboard:
         for token in tokens:
             self._directory.tokens.put(token)
         known = [self._directory.restore(*account).account for account in accounts]
+        self._directory.require_ours()
         self._delivery.restore(
             ((account.mailbox, account.capabilities) for account in known), segments, marks
         )
@@ -248,7 +249,7 @@ class Switchboard:
         connection.close()
         self._connections.pop(connection.number, None)
         for channel in connection.channels.values():
-            channel.mailbox.channels.discard(channel)
+            channel.mailbox.detach(channel)
         # A channel knows its connection: undone, both are gone at once, with whatever they hold.
         connection.channels.clear()
         mailbox = connection.mailbox

@@ -1,6 +1,6 @@
 """Envelopes that are in memory alone: with their owner, as runs, or on their way to the storage, as shares. No I/O."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 from e2echat.relay import runs
@@ -29,6 +29,10 @@ class Source(Protocol):
 class Channel(Source, Protocol):
     """A source that stays open; it may lose its full right meanwhile."""
 
+    @property
+    def repeat(self) -> bool:
+        """Whether what the mailbox holds may come on it again."""
+
     def reduce_to(self, allowance: Knock) -> None:
         """From now on there is an allowance, unless there was one before."""
 
@@ -48,17 +52,22 @@ class Run:
         self.behind: Sequence[Repeat] = ()
         """What is settled when this run is."""
 
+    def prefixes(self) -> Iterator[bytes]:
+        """Of what is not acknowledged, the fronts of the ids."""
+        return runs.prefixes(runs.behind(self.data, self.done))
+
 
 class Repeat:
     """A submission of what its mailbox holds already: it has the fate of the first one, in its own turn."""
 
-    __slots__ = ("_index", "_open", "_source", "envelope_id")
+    __slots__ = ("_index", "_open", "_source", "prefix")
 
-    def __init__(self, source: Source, index: int, envelope_id: bytes, unsettled: "set[Repeat]") -> None:
+    def __init__(self, source: Source, index: int, prefix: bytes, unsettled: "set[Repeat]") -> None:
         self._source = source
         self._index = index
         self._open = unsettled
-        self.envelope_id = envelope_id
+        self.prefix = prefix
+        """Of its id."""
         unsettled.add(self)
 
     def settle(self) -> None:
@@ -122,9 +131,9 @@ class Share:
             self._body = [b"".join(self._body)]
         return self._body[0]
 
-    def holds(self, envelope_id: bytes) -> bool:
-        """Whether an envelope of this id is in it and not acknowledged."""
-        return holds(self.body, envelope_id, self.done)
+    def prefixes(self) -> Iterator[bytes]:
+        """Of what is not acknowledged, the fronts of the ids."""
+        return runs.prefixes(runs.behind(self.body, self.done))
 
     def settle_behind(self, repeats: Sequence[Repeat]) -> None:
         """Settle repeats of what is here or before once all that is here now is settled."""
@@ -156,9 +165,3 @@ class Share:
             source.settle(kept)
             source.refuse_next(count - kept, Refusal.STORAGE)
         self._settles, self.dead, self.open = [], True, False
-
-
-def holds(data: bytes, envelope_id: bytes, first: int) -> bool:
-    """Whether an envelope of this id is among the frames in ``data``, from number ``first`` on."""
-    # The search over all bytes is quick and nearly always the answer.
-    return envelope_id in data and runs.find(runs.ids(data), envelope_id, first)

@@ -131,7 +131,9 @@ class Work:
     done: "Callable[[Work], None]" = field(repr=False)
     result: Result = field(default=None, repr=False)
     failed: bool = False
+    damaged: bool = False
+    """It failed, and will again: what it is about is damaged."""
 
 
 def ignore(_: Work) -> None:
-    """For work whose end changes nothing: an acknowledgement that is lost means one more delivery."""
+    """For work whose end changes nothing: a clock that is not kept is kept next time."""

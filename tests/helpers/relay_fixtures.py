@@ -34,6 +34,14 @@ def make_world() -> Callable[..., World]:
 
 
 @pytest.fixture
+def kept(tmp_path: Path) -> World:
+    """A relay on a disk, which a crash does not take."""
+    path = tmp_path / "relay.db"
+    path.touch()
+    return World(path=path)
+
+
+@pytest.fixture
 def start_relay(tmp_path: Path) -> Iterator[Callable[..., Relay]]:
     """Start a relay in this process; it is stopped after the test if the test does not do it."""
     started: list[Relay] = []

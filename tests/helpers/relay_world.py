@@ -200,13 +200,17 @@ class World:
         self.finish(work)
         return bool(work)
 
-    def take_batch(self, *, fail: bool = False, fail_reads: bool = False) -> list[Work]:
-        """Carry out a batch of which the switchboard does not hear before ``finish``."""
+    def take_batch(
+        self, *, fail: bool = False, fail_reads: bool = False, damaged: int | None = None
+    ) -> list[Work]:
+        """Carry out a batch of which the switchboard does not hear before ``finish``; ``damaged`` is the number of one that fails alone."""
         work = self.board.take_work()
         if work:
             self.batches.append([type(item.request).__name__ for item in work])
-        for item in work:
-            item.failed = fail_reads if isinstance(item.request, ReadStretches) else fail
+        for number, item in enumerate(work):
+            item.damaged = number == damaged
+            reads = isinstance(item.request, ReadStretches)
+            item.failed = (fail_reads if reads else fail) or item.damaged
         carry_out([item for item in work if not item.failed], self.store, self.accounts)
         return work
 
@@ -267,3 +271,22 @@ def owners(store: SqliteMailboxes) -> list[bytes]:
 def submissions(channel: int, texts: Sequence[bytes]) -> bytes:
     """Frames with a fresh id each."""
     return b"".join(frames.submission(channel, RANDOM.octets(16), text) for text in texts)
+
+
+def refusals(heard: Sequence[tuple[int, bytes]]) -> list[tuple[int, int]]:
+    """Index and reason of each refused submission."""
+    return [frames.parse_refusal(body)[1:] for tag, body in heard if tag == frames.Tag.REFUSED]
+
+
+def together(world: World, *to: tuple[Account, Sequence[bytes]]) -> Client:
+    """A new connection that has submitted all of it in one read."""
+    sender = world.connect()
+    parts = [(sender.open(account), texts) for account, texts in to]
+    sender.say(b"".join(submissions(channel, texts) for channel, texts in parts))
+    return sender
+
+
+def on_disk(world: World) -> bytes:
+    """All bytes that are in the database's file and log."""
+    world.database.rows("PRAGMA wal_checkpoint(TRUNCATE)")
+    return world.path.read_bytes()

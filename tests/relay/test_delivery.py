@@ -18,11 +18,6 @@ if TYPE_CHECKING:
 TEXTS = [b"%d" % number for number in range(5)]
 
 
-def refusals(heard: list[tuple[int, bytes]]) -> list[tuple[int, int]]:
-    """Index and reason of each refused submission."""
-    return [frames.parse_refusal(body)[1:] for tag, body in heard if tag == frames.Tag.REFUSED]
-
-
 def test_what_is_online_and_acknowledged_is_never_written(world: "World", relay_world: "ModuleType") -> None:
     bob = world.account("bob")
     owner, sender = world.sign_in(bob), world.connect()
@@ -201,7 +196,7 @@ def test_a_full_mailbox_refuses_and_keeps_what_it_has(
     sender = world.connect()
     sender.say(relay_world.submissions(sender.open(bob), TEXTS))
     heard = sender.hear()
-    assert refusals(heard) == [(3, Refusal.MAILBOX_FULL), (4, Refusal.MAILBOX_FULL)]
+    assert relay_world.refusals(heard) == [(3, Refusal.MAILBOX_FULL), (4, Refusal.MAILBOX_FULL)]
     assert heard[-1][0] == frames.Tag.ACCEPTED
     assert frames.parse_channel_count(heard[-1][1])[1] == len(TEXTS)
     assert world.sign_in(bob).envelopes() == TEXTS[:3]
@@ -214,7 +209,7 @@ def test_a_mailbox_is_also_full_by_bytes(
     bob = world.account("bob")
     sender = world.connect()
     sender.say(relay_world.submissions(sender.open(bob), [bytes(100)] * 3))
-    assert refusals(sender.hear()) == [(2, Refusal.MAILBOX_FULL)]
+    assert relay_world.refusals(sender.hear()) == [(2, Refusal.MAILBOX_FULL)]
 
 
 def test_acknowledging_makes_room(make_world: "Callable[..., World]", relay_world: "ModuleType") -> None:
@@ -229,7 +224,7 @@ def test_acknowledging_makes_room(make_world: "Callable[..., World]", relay_worl
     owner.leave()
     sender.hear()
     sender.say(relay_world.submissions(channel, TEXTS[:2]))
-    assert refusals(sender.hear()) == []
+    assert relay_world.refusals(sender.hear()) == []
 
 
 def test_a_failing_disk_refuses_and_the_owner_keeps_what_he_was_given(
@@ -245,7 +240,7 @@ def test_a_failing_disk_refuses_and_the_owner_keeps_what_he_was_given(
     owner.say(frames.acknowledge(2))
     world.store_batch(fail=True)
     heard = sender.hear()
-    assert refusals(heard) == [(index, Refusal.STORAGE) for index in (2, 3, 4)]
+    assert relay_world.refusals(heard) == [(index, Refusal.STORAGE) for index in (2, 3, 4)]
     assert frames.parse_channel_count(heard[-1][1])[1] == len(TEXTS)
     world.storing = True
     sender.say(relay_world.submissions(channel, [b"after"]))
@@ -262,7 +257,7 @@ def test_a_failing_disk_refuses_what_nobody_was_given(world: "World", relay_worl
     world.storing = False
     sender.say(relay_world.submissions(channel, TEXTS))
     world.store_batch(fail=True)
-    assert len(refusals(sender.hear())) == len(TEXTS)
+    assert len(relay_world.refusals(sender.hear())) == len(TEXTS)
     world.storing = True
     sender.say(relay_world.submissions(channel, [b"after"]))
     assert world.sign_in(bob).envelopes() == [b"after"]
@@ -281,106 +276,6 @@ def test_a_disk_that_does_not_read_closes_and_loses_nothing(
     owner.leave()
     world.storing = True
     assert world.sign_in(bob).envelopes() == TEXTS
-
-
-@pytest.mark.parametrize("place", ["in flight", "being written", "stored"])
-def test_a_repeat_of_what_is_held_is_kept_once(world: "World", relay_world: "ModuleType", place: str) -> None:
-    bob = world.account("bob")
-    owner = world.sign_in(bob) if place == "in flight" else None
-    sender, again = world.connect(), world.connect()
-    first = frames.submission(sender.open(bob), bytes(16), b"once")
-    repeat = frames.submission(again.open(bob, repeat=True), bytes(16), b"once")
-    world.storing = place == "stored"
-    sender.say(first)
-    again.say(repeat)
-    if place == "stored":
-        assert again.settled() == 1
-    else:
-        assert again.settled() == 0
-        world.storing = True
-        world.later(world.limits.write_after)
-        world.turn()
-        assert again.settled() == 1
-    if owner:
-        assert owner.envelopes() == [b"once"]
-        owner.acknowledge()
-        owner.leave()
-    else:
-        assert world.sign_in(bob).envelopes() == [b"once"]
-
-
-def test_a_repeat_is_accepted_only_once_the_first_is(world: "World") -> None:
-    bob = world.account("bob")
-    owner, sender, again = world.sign_in(bob), world.connect(), world.connect()
-    sender.say(frames.submission(sender.open(bob), bytes(16), b"once"))
-    channel = again.open(bob, repeat=True)
-    again.say(frames.submission(channel, bytes(16), b"once") + frames.submission(channel, b"x" * 16, b"new"))
-    assert owner.envelopes() == [b"once", b"new"]
-    owner.say(frames.acknowledge(1))
-    assert again.settled() == 1
-    owner.say(frames.acknowledge(2))
-    assert again.settled() == 2
-
-
-def test_a_repeat_is_refused_when_the_disk_refuses_the_first(world: "World") -> None:
-    bob = world.account("bob")
-    sender, again = world.connect(), world.connect()
-    world.storing = False
-    sender.say(frames.submission(sender.open(bob), bytes(16), b"once"))
-    channel = again.open(bob, repeat=True)
-    owner = world.sign_in(bob)
-    again.say(frames.submission(channel, b"x" * 16, b"live"))
-    again.say(frames.submission(channel, bytes(16), b"once"))
-    world.store_batch(fail=True)
-    world.storing = True
-    world.later(world.limits.write_after)
-    assert refusals(again.hear()) == [(1, Refusal.STORAGE)]
-    assert refusals(sender.hear()) == [(0, Refusal.STORAGE)]
-    assert owner.envelopes() == [b"once", b"live"]
-
-
-def test_repeats_keep_their_place_when_runs_are_written(world: "World") -> None:
-    bob = world.account("bob")
-    owner, sender = world.sign_in(bob), world.connect()
-    channel = sender.open(bob, repeat=True)
-    world.storing = False
-    for envelope_id in (b"0" * 16, b"0" * 16, b"1" * 16):
-        sender.say(frames.submission(channel, envelope_id, envelope_id))
-    world.later(world.limits.write_after)
-    owner.say(frames.acknowledge(1))
-    world.store_batch(fail=True)
-    heard = sender.hear()
-    assert refusals(heard) == [(2, Refusal.STORAGE)]
-    assert frames.parse_channel_count(heard[-1][1])[1] == 3
-
-
-def test_a_repeat_of_what_is_gone_is_kept(world: "World") -> None:
-    bob = world.account("bob")
-    owner, sender = world.sign_in(bob), world.connect()
-    frame = frames.submission(sender.open(bob, repeat=True), bytes(16), b"text")
-    sender.say(frame)
-    owner.envelopes()
-    owner.acknowledge()
-    sender.say(frame)
-    assert owner.envelopes() == [b"text"]
-
-
-def test_an_id_that_lies_across_two_others_is_another(world: "World") -> None:
-    bob = world.account("bob")
-    sender = world.connect()
-    channel = sender.open(bob, repeat=True)
-    first, second = bytes(range(16)), bytes(range(16, 32))
-    ids = (first, second, first[8:] + second[:8], second)
-    sender.say(b"".join(frames.submission(channel, each, each) for each in ids))
-    assert len(world.sign_in(bob).envelopes()) == 3
-
-
-def test_without_the_flag_nothing_is_looked_up(world: "World") -> None:
-    bob = world.account("bob")
-    sender = world.connect()
-    frame = frames.submission(sender.open(bob), bytes(16), b"text")
-    sender.say(frame + frame)
-    assert world.sign_in(bob).envelopes() == [b"text", b"text"]
 
 
 def test_a_window_bounds_what_is_unacknowledged(
@@ -507,5 +402,5 @@ def test_a_knock_token_is_good_for_a_while_and_a_little(
     sender.say(relay_world.submissions(sender.open(bob, capability=knock), TEXTS[:2]))
     sender.hear()
     sender.say(relay_world.submissions(sender.open(bob, capability=knock), TEXTS[2:]))
-    assert refusals(sender.hear()) == [(1, Refusal.LIMIT), (2, Refusal.LIMIT)]
+    assert relay_world.refusals(sender.hear()) == [(1, Refusal.LIMIT), (2, Refusal.LIMIT)]
     assert world.sign_in(bob).envelopes() == TEXTS[:3]

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from e2echat.relay.limits import Limits
+from e2echat.relay.segments import bytes_of, segment_of, weight
 from e2echat.wire import frames
 
 if TYPE_CHECKING:
@@ -134,7 +135,7 @@ class Delivery(RuleBasedStateMachine):
             return
         number = data.draw(st.integers(0, self.next - 1))
         mailbox = self.world.board._delivery.mailboxes[self.people[whom].mailbox]
-        if mailbox.holds(_id(number)):
+        if mailbox.holds(_id(number)[:8]):
             channel = self.channels[who][whom]
             channel.sender.say(channel.frame(number, 0))
 
@@ -155,14 +156,14 @@ class Delivery(RuleBasedStateMachine):
                 data.draw(st.integers(person.owner.connection.acknowledged, len(person.given)))
             )
 
-    @rule(fail=st.booleans())
-    def store(self, *, fail: bool) -> None:
+    @rule(fail=st.booleans(), damaged=st.none() | st.integers(0, 5))
+    def store(self, *, fail: bool, damaged: int | None) -> None:
         """Begin a batch, or end the one that is under way."""
         if self.under_way:
             self.world.finish(self.under_way)
             self.under_way = []
         else:
-            self.under_way = self.world.take_batch(fail=fail)
+            self.under_way = self.world.take_batch(fail=fail, damaged=damaged)
 
     @rule()
     def wait(self) -> None:
@@ -209,6 +210,44 @@ class Delivery(RuleBasedStateMachine):
                 for index in range(channel.settled):
                     if index not in channel.refused:
                         assert channel.submitted[index] in self.durable | channel.recipient.acknowledged
+
+    @invariant()
+    def sums_are_true(self) -> None:
+        """What is counted as it changes, counted anew."""
+        if not hasattr(self, "channels"):
+            return
+        needed: dict[int, tuple[int, int]] = {}
+        for mailbox in self.world.board._delivery.mailboxes.values():
+            kept, shares = mailbox.kept, [share for share in mailbox.shares if not share.dead]
+            sizes, places = list(kept.sizes()), list(kept._places[kept._start :])
+            given = [share for share in mailbox.shares if share.given]
+            assert places == sorted(set(places))
+            assert mailbox.count == len(kept) + sum(share.left for share in shares)
+            assert mailbox.size == weight(sizes) + sum(share.size for share in shares)
+            assert mailbox.ungiven == len(kept) - kept.given + sum(
+                share.left for share in shares if not share.given
+            )
+            if mailbox.owner:
+                assert mailbox.outstanding == (
+                    kept.given
+                    + sum(share.left for share in given)
+                    + sum(run.count - run.done for run in mailbox.live)
+                )
+                assert mailbox.window == (
+                    weight(sizes[: kept.given])
+                    + sum(share.size for share in given)
+                    + sum(run.size for run in mailbox.live)
+                )
+            for share in shares:
+                if share.durable is not None:
+                    first, more, _ = share.durable
+                    places += range(first, first + len(more))
+                    sizes += more
+            for place, size in zip(places, sizes, strict=True):
+                count, total = needed.get(segment_of(place), (0, 0))
+                needed[segment_of(place)] = count + 1, total + bytes_of(size)
+        segments = self.world.board._keeping._segments
+        assert {number: (each.envelopes, each.bytes) for number, each in segments.items()} == needed
 
     def teardown(self) -> None:
         if not hasattr(self, "channels"):

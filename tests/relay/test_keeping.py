@@ -22,43 +22,17 @@ FRAME = frames.CHANNEL_OVERHEAD + 1
 """Bytes of the frame of each."""
 
 
-@pytest.fixture
-def kept(make_world: "Callable[..., World]", tmp_path: Path) -> "World":
-    """A relay on a disk."""
-    path = tmp_path / "relay.db"
-    path.touch()
-    return make_world(path=path)
-
-
-def _together(world: "World", relay_world: "ModuleType", *to: "tuple[Account, list[bytes]]") -> "Client":
-    """Submit all in one read."""
-    sender = world.connect()
-    parts = [(sender.open(account), texts) for account, texts in to]
-    sender.say(b"".join(relay_world.submissions(channel, texts) for channel, texts in parts))
-    return sender
-
-
-def _rows(world: "World") -> int:
-    return len(list(world.store.index()))
-
-
-def _database(world: "World") -> bytes:
-    """All bytes that are in the database's file and log."""
-    world.database.rows("PRAGMA wal_checkpoint(TRUNCATE)")
-    return world.path.read_bytes()
-
-
 def test_what_comes_together_is_one_row_whoever_it_is_for(kept: "World", relay_world: "ModuleType") -> None:
     people = [kept.account(f"user-{number}") for number in range(20)]
-    _together(kept, relay_world, *((each, [each.name.encode()]) for each in people))
-    assert _rows(kept) == 1
+    relay_world.together(kept, *((each, [each.name.encode()]) for each in people))
+    assert len(list(kept.store.index())) == 1
     kept.crash()
     for each in people:
         owner = kept.sign_in(each)
         assert owner.envelopes() == [each.name.encode()]
-        assert _rows(kept) == 1
+        assert len(list(kept.store.index())) == 1
         owner.acknowledge()
-    assert _rows(kept) == 0
+    assert len(list(kept.store.index())) == 0
 
 
 def test_a_segment_is_no_larger_than_it_may_be(
@@ -66,9 +40,39 @@ def test_a_segment_is_no_larger_than_it_may_be(
 ) -> None:
     world = make_world(Limits(segment_bytes=1_000))
     people = [world.account(f"user-{number}") for number in range(8)]
-    _together(world, relay_world, *((each, [bytes(300)]) for each in people))
+    relay_world.together(world, *((each, [bytes(300)]) for each in people))
     bodies = [row.directory.sizes for row in world.store.index()]
     assert [len(sizes) for sizes in bodies] == [3, 3, 2]
+
+
+def test_a_share_is_no_larger_than_a_segment_may_be(
+    make_world: "Callable[..., World]", relay_world: "ModuleType"
+) -> None:
+    world = make_world(Limits(segment_bytes=1_000))
+    bob = world.account("bob")
+    sender = world.connect()
+    channel = sender.open(bob)
+    world.storing = False
+    for _ in range(8):
+        sender.say(relay_world.submissions(channel, [bytes(300)]))
+    world.storing = True
+    world.turn()
+    assert [len(row.directory.sizes) for row in world.store.index()] == [3, 3, 2]
+
+
+def test_what_strangers_send_is_told_apart_within_one_batch(kept: "World", relay_world: "ModuleType") -> None:
+    bob = kept.account("bob")
+    contact, stranger = kept.connect(), kept.connect()
+    token = stranger.knock("bob").knock
+    channels = contact.open(bob), stranger.open(bob, capability=token)
+    kept.storing = False
+    for _ in range(2):
+        for client, channel in zip((contact, stranger), channels, strict=True):
+            client.say(relay_world.submissions(channel, [b"text"]))
+    kept.storing = True
+    kept.turn()
+    (row,) = kept.store.index()
+    assert [bool(size & FROM_STRANGER) for size in row.directory.sizes] == [False, True, False, True]
 
 
 def test_a_segment_holds_no_more_envelopes_than_it_has_ordinals(
@@ -92,7 +96,7 @@ def test_a_crash_gives_again_what_was_not_acknowledged_and_nothing_else(
     kept: "World", relay_world: "ModuleType", count: int
 ) -> None:
     bob, carol = kept.account("bob"), kept.account("carol")
-    _together(kept, relay_world, (carol, [b"c"]), (bob, TEXTS), (carol, [b"d"]))
+    relay_world.together(kept, (carol, [b"c"]), (bob, TEXTS), (carol, [b"d"]))
     kept.sign_in(bob).say(frames.acknowledge(count))
     kept.crash()
     assert kept.sign_in(bob).envelopes() == TEXTS[count:]
@@ -120,7 +124,7 @@ def test_what_is_acknowledged_while_it_is_written_is_not_given_again(
     assert sender.settled() == len(TEXTS)
     kept.crash()
     assert kept.sign_in(bob).envelopes() == TEXTS[count:]
-    assert _rows(kept) == (count < len(TEXTS))
+    assert len(list(kept.store.index())) == (count < len(TEXTS))
 
 
 def _together_while_not_storing(world: "World", relay_world: "ModuleType", account: "Account") -> "Client":
@@ -148,98 +152,27 @@ def test_what_is_durable_behind_what_failed_keeps_its_turn(kept: "World", relay_
     assert (mailbox.count, mailbox.outstanding) == (1, 1)
     owner.say(frames.acknowledge(2))
     assert (mailbox.count, mailbox.size, mailbox.window) == (0, 0, 0)
-    assert _rows(kept) == 0
-
-
-def test_a_segment_that_is_mostly_acknowledged_is_compacted(kept: "World", relay_world: "ModuleType") -> None:
-    bob, carol = kept.account("bob"), kept.account("carol")
-    secret = bytes(range(100, 200))
-    _together(kept, relay_world, (carol, [b"one"]), (bob, [secret] * 4), (carol, [b"two"]))
-    _together(kept, relay_world, (carol, [b"three"]))
-    assert _database(kept).count(secret) == 4
-    owner = kept.sign_in(bob)
-    owner.envelopes()
-    owner.say(frames.acknowledge(2))
-    assert _database(kept).count(secret) == 4
-    owner.say(frames.acknowledge(4))
-    assert secret not in _database(kept)
-    assert _rows(kept) == 2
-    for _ in range(2):
-        to_carol = kept.sign_in(carol)
-        assert to_carol.envelopes() == [b"one", b"two", b"three"]
-        to_carol.leave()
-        kept.crash()
-
-
-def test_whatever_is_acknowledged_is_gone_within_the_hour(kept: "World", relay_world: "ModuleType") -> None:
-    bob, carol = kept.account("bob"), kept.account("carol")
-    secret = bytes(range(100, 200))
-    _together(kept, relay_world, (carol, [bytes(5_000)]), (bob, [secret]))
-    owner = kept.sign_in(bob)
-    assert owner.envelopes() == [secret]
-    owner.acknowledge()
-    assert secret in _database(kept)
-    kept.later(kept.limits.expiry_every)
-    assert secret not in _database(kept)
-    # There is nothing to be done a second time.
-    kept.batches.clear()
-    kept.later(kept.limits.expiry_every)
-    assert not any("CompactSegment" in batch for batch in kept.batches)
-    assert kept.sign_in(carol).envelopes() == [bytes(5_000)]
-
-
-def test_a_compaction_that_the_disk_did_not_take_is_made_later(
-    kept: "World", relay_world: "ModuleType"
-) -> None:
-    bob, carol = kept.account("bob"), kept.account("carol")
-    secret = bytes(range(100, 200))
-    _together(kept, relay_world, (carol, [b"one"]), (bob, [secret] * 4))
-    owner = kept.sign_in(bob)
-    owner.envelopes()
-    kept.storing = False
-    owner.acknowledge()
-    kept.store_batch(fail=True)
-    kept.storing = True
-    assert secret in _database(kept)
-    kept.later(kept.limits.expiry_every)
-    assert secret not in _database(kept)
-    kept.crash()
-    assert kept.sign_in(bob).envelopes() == []
-    assert kept.sign_in(carol).envelopes() == [b"one"]
-
-
-def test_what_a_removed_one_had_goes_from_what_others_still_need(
-    kept: "World", relay_world: "ModuleType"
-) -> None:
-    bob, carol = kept.account("bob"), kept.account("carol")
-    secret = bytes(range(100, 200))
-    _together(kept, relay_world, (bob, [secret]), (carol, [bytes(5_000)]))
-    kept.board.admin.remove("bob", lambda _: None)
-    kept.turn()
-    kept.crash()
-    kept.later(kept.limits.expiry_every)
-    assert secret not in _database(kept)
-    assert kept.sign_in(carol).envelopes() == [bytes(5_000)]
+    assert len(list(kept.store.index())) == 0
 
 
 @pytest.mark.parametrize("compacted", [False, True])
 def test_a_number_is_never_used_twice(kept: "World", relay_world: "ModuleType", *, compacted: bool) -> None:
     bob, carol = kept.account("bob"), kept.account("carol")
     waiting = [(carol, [b"waits"])] if compacted else []
-    _together(kept, relay_world, *waiting, (bob, TEXTS))
+    relay_world.together(kept, *waiting, (bob, TEXTS))
     owner = kept.sign_in(bob)
     owner.envelopes()
     owner.acknowledge()
     kept.crash()
     # A mark of the segment that is gone must not count for the next.
-    _together(kept, relay_world, (bob, [b"new"]))
+    relay_world.together(kept, (bob, [b"new"]))
     kept.crash()
     assert kept.sign_in(bob).envelopes() == [b"new"]
 
 
 def test_expiry_is_each_mailboxs_own(kept: "World", relay_world: "ModuleType") -> None:
     bob, carol = kept.account("bob"), kept.account("carol")
-    _together(kept, relay_world, (bob, [b"old"]), (carol, [b"old"]))
+    relay_world.together(kept, (bob, [b"old"]), (carol, [b"old"]))
     owner = kept.sign_in(bob)
     assert owner.envelopes() == [b"old"]
     kept.later(kept.limits.retention)
@@ -251,7 +184,7 @@ def test_expiry_is_each_mailboxs_own(kept: "World", relay_world: "ModuleType") -
 
 def test_what_is_being_read_does_not_expire(kept: "World", relay_world: "ModuleType") -> None:
     bob = kept.account("bob")
-    _together(kept, relay_world, (bob, TEXTS))
+    relay_world.together(kept, (bob, TEXTS))
     kept.storing = False
     owner = kept.sign_in(bob)
     kept.board.tick(kept.now, kept.today + kept.limits.retention)
@@ -267,7 +200,7 @@ def test_a_stored_frame_larger_than_the_window_still_arrives(
 ) -> None:
     world = make_world(Limits(window_bytes=1000))
     bob = world.account("bob")
-    _together(world, relay_world, (bob, [bytes(5000), b"next"]))
+    relay_world.together(world, (bob, [bytes(5000), b"next"]))
     owner = world.sign_in(bob)
     assert owner.envelopes() == [bytes(5000)]
     owner.acknowledge()
@@ -275,11 +208,11 @@ def test_a_stored_frame_larger_than_the_window_still_arrives(
 
 
 def test_what_nobody_owns_goes_at_the_start(kept: "World", relay_world: "ModuleType") -> None:
-    _together(kept, relay_world, (kept.account("bob"), TEXTS))
+    relay_world.together(kept, (kept.account("bob"), TEXTS))
     kept.database.change("DELETE FROM account", ())
     kept.database.commit()
     kept.crash()
-    assert _rows(kept) == 0
+    assert len(list(kept.store.index())) == 0
 
 
 def test_what_strangers_sent_counts_as_theirs_after_a_restart(

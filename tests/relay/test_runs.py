@@ -19,7 +19,7 @@ FRAMES = st.lists(
 def test_a_run_is_its_frames(frames: list[bytes]) -> None:
     data = b"".join(frames)
     assert list(runs.frames(data)) == frames
-    assert runs.ids(data) == b"".join(frame[8:24] for frame in frames)
+    assert list(runs.prefixes(data)) == [frame[8:16] for frame in frames]
     for count in range(len(frames) + 1):
         assert runs.behind(data, count) == b"".join(frames[count:])
 
@@ -35,14 +35,6 @@ def test_pieces_hold_all_in_order_and_as_much_as_they_may(frames: list[bytes], m
         assert len(piece) <= most or count == 1
         if number + 1 < len(pieces):
             assert len(piece) + len(next(runs.frames(pieces[number + 1][0]))) > most
-
-
-def test_an_id_is_found_only_in_its_place() -> None:
-    ids = bytes(range(48))
-    assert runs.find(ids, ids[16:32], 0)
-    assert runs.find(ids, ids[16:32], 1)
-    assert not runs.find(ids, ids[16:32], 2)
-    assert not runs.find(ids, ids[8:24], 0)
 
 
 @given(FRAMES)

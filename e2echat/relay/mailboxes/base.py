@@ -17,10 +17,13 @@ class Mailboxes(Protocol):
     """
 
     def index(self) -> Iterator[SegmentRow]:
-        """Everything that is held, by ascending number: read once, at the start."""
+        """Everything that is held, by ascending number: read once, at the start. What is damaged comes as empty."""
 
     def marks(self) -> Mapping[bytes, int]:
-        """For each mailbox that has a mark, the place up to which it is acknowledged: read once, at the start."""
+        """For each mailbox that has a mark, the place up to which it is acknowledged: read once, at the start.
+
+        Marks that no relay makes are forgotten.
+        """
 
     def append(self, row: SegmentRow, body: bytes) -> None:
         """Keep a segment under a number that was never used before."""

@@ -1,10 +1,23 @@
 """Mailboxes in SQLite: rows are appended, compacted and deleted, and the index by recipient is the relay's memory."""
 
+import logging
+import sys
 from collections.abc import Iterator, Sequence
 
 from e2echat.errors import DamagedStorageError
 from e2echat.relay.database import Database
-from e2echat.relay.segments import NOWHERE, Directory, SegmentRow, Stretch, segment_of
+from e2echat.relay.segments import (
+    EVERYWHERE,
+    LAST_NUMBER,
+    NOWHERE,
+    Directory,
+    SegmentRow,
+    Stretch,
+    place_of,
+    segment_of,
+)
+
+_log = logging.getLogger(__name__)
 
 _ROWS = 500
 """Of the index in memory at a time."""
@@ -25,17 +38,25 @@ class SqliteMailboxes:
         # The body is the last column, so that SQLite need not read it to give the others.
         query = "SELECT number, created, directory FROM segment WHERE number > ? ORDER BY number LIMIT ?"
         last = 0
-        while rows := self._database.rows(query, (last, _ROWS), (int, int, bytes)):
+        while rows := self._database.rows(query, (last, _ROWS), (int, object, object)):
             for number, created, directory in rows:
                 # Numbers that do not ascend are those of a tree whose pages lead back to each other: it has no end.
-                if number <= last or created < 0:
-                    raise DamagedStorageError("the relay's database is damaged: a segment makes no sense")
-                yield SegmentRow(number, created, Directory.decode(directory))
+                if number <= last:
+                    raise DamagedStorageError("the relay's database is damaged: segments are in no order")
                 last = number
+                if number <= LAST_NUMBER:
+                    yield SegmentRow(number, _created(created), _directory(number, directory))
 
     def marks(self) -> dict[bytes, int]:
         """See ``Mailboxes``."""
-        return dict(self._database.rows("SELECT mailbox, place FROM mark", (), (bytes, int)))
+        marks = dict(self._database.rows("SELECT mailbox, place FROM mark"))
+        impossible = [mailbox for mailbox, place in marks.items() if not _is_mark(mailbox, place)]
+        for mailbox in impossible:
+            del marks[mailbox]
+        if impossible:
+            self._database.change_each("DELETE FROM mark WHERE mailbox = ?", [(each,) for each in impossible])
+            self._database.commit()
+        return marks
 
     def append(self, row: SegmentRow, body: bytes) -> None:
         """See ``Mailboxes``."""
@@ -94,3 +115,27 @@ class SqliteMailboxes:
     def rollback(self) -> None:
         """See ``Mailboxes``."""
         self._database.rollback()
+
+
+def _is_mark(mailbox: object, place: object) -> bool:
+    return (
+        isinstance(mailbox, bytes)
+        and isinstance(place, int)
+        and (0 <= place < place_of(LAST_NUMBER + 1, 0) or place == EVERYWHERE)
+    )
+
+
+def _created(value: object) -> int:
+    """What is no time counts as the latest, so that nothing ends early."""
+    return value if isinstance(value, int) else sys.maxsize
+
+
+def _directory(number: int, data: object) -> Directory:
+    """The directory of a segment, or that of an empty one: what is damaged is in nobody else's way."""
+    try:
+        return Directory.decode(data if isinstance(data, bytes) else b"")
+    except DamagedStorageError:
+        _log.error(
+            "storage: the directory of segment %d is damaged, so that nothing of it can be given", number
+        )
+        return Directory((), (), b"")
