@@ -18,7 +18,7 @@ from queue import Queue
 from tests.mutants.sites import ROOT, Mutant, mutants
 
 EXPLAINED = Path(__file__).with_name("survivors.md")
-TREE = ("e2echat", "tests", "fuzz", "pyproject.toml")
+TREE = ("e2echat", "tests", "fuzz", "docs", "pyproject.toml")
 TESTS = {
     "crypto": (
         ("tests/test_vectors.py", "tests/crypto"),
