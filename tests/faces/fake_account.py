@@ -45,8 +45,8 @@ from e2echat.errors import (
     TextTooLongError,
     WrongPassphraseError,
 )
+from e2echat.faces.bugs import report_bugs
 from e2echat.faces.cli.app import run
-from e2echat.faces.cli.bugs import report_bugs
 from e2echat.faces.cli.session import Session
 from e2echat.faces.input import Input
 from e2echat.faces.output import Output

@@ -26,7 +26,7 @@ def _print_version() -> int | str:
 
 
 def _run() -> int:
-    from e2echat.faces.cli.bugs import report_bugs  # noqa: PLC0415 - not for --version
+    from e2echat.faces.bugs import report_bugs  # noqa: PLC0415 - not for --version
 
     report_bugs()
     from e2echat.faces.cli.app import app, run  # noqa: PLC0415 - with the report in place

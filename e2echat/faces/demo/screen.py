@@ -10,7 +10,7 @@ from prompt_toolkit.application import Application, get_app
 from prompt_toolkit.buffer import Buffer
 from prompt_toolkit.data_structures import Point
 from prompt_toolkit.formatted_text import StyleAndTextTuples
-from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
+from prompt_toolkit.key_binding import KeyBindings, KeyBindingsBase, KeyPressEvent, merge_key_bindings
 from prompt_toolkit.key_binding.bindings.focus import focus_next
 from prompt_toolkit.layout import (
     AnyContainer,
@@ -31,6 +31,7 @@ from e2echat.faces.demo.stage import Talker, open_stage
 from e2echat.faces.input import checked_text
 from e2echat.faces.output import CONTINUED, Output
 from e2echat.faces.sanitiser import visible, visible_lines
+from e2echat.faces.sequences import sequence_keys
 from e2echat.relay.record import RecordReader, Sighting
 
 WIDE = 110
@@ -185,7 +186,7 @@ def _share(content: AnyContainer, weight: int) -> AnyContainer:
     return HSplit([content], width=size, height=size)
 
 
-def _keys() -> KeyBindings:
+def _keys() -> KeyBindingsBase:
     keys = KeyBindings()
     keys.add("tab")(focus_next)
     keys.add("s-tab")(focus_next)
@@ -196,7 +197,7 @@ def _keys() -> KeyBindings:
     def _leave(event: KeyPressEvent) -> None:
         event.app.exit()
 
-    return keys
+    return merge_key_bindings([sequence_keys(), keys])
 
 
 async def show(out: Output, record: Path | None = None) -> None:

@@ -120,6 +120,7 @@ class Conversation:
         try:
             asked = understand(line)
             if isinstance(asked, Order):
+                checked_text(line)
                 if self._on_screen and asked.name in ANSWERED:
                     self._out.text(((Style.FAINT, "> "),), line)
                 return self._orders.obey(asked)

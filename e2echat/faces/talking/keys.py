@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 from prompt_toolkit.completion import CompleteEvent, Completer, Completion
 from prompt_toolkit.document import Document
-from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
+from prompt_toolkit.key_binding import KeyBindings, KeyBindingsBase, KeyPressEvent, merge_key_bindings
 
 from e2echat.errors import E2EChatError
+from e2echat.faces.sequences import sequence_keys
 from e2echat.faces.talking.lines import completions
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ TELL_AGAIN = 2.0
 """Seconds after which the account hears again that somebody types; it decides what the peer hears."""
 
 
-def talk_keys(suspend: Callable[[], Awaitable[None]]) -> KeyBindings:
+def talk_keys(suspend: Callable[[], Awaitable[None]]) -> KeyBindingsBase:
     """The keys that ``talk`` has beside those of any line that is edited."""
     keys = KeyBindings()
 
@@ -35,7 +36,7 @@ def talk_keys(suspend: Callable[[], Awaitable[None]]) -> KeyBindings:
     async def suspended() -> None:
         await suspend()
 
-    return keys
+    return merge_key_bindings([sequence_keys(), keys])
 
 
 class Commands(Completer):

@@ -8,7 +8,8 @@ scrollback is the history.
 import asyncio
 import queue
 import threading
-from typing import TYPE_CHECKING
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any
 
 from prompt_toolkit import PromptSession
 from prompt_toolkit.application import run_in_terminal
@@ -16,6 +17,7 @@ from prompt_toolkit.history import InMemoryHistory
 from prompt_toolkit.shortcuts import CompleteStyle
 
 from e2echat.client.settings import Notify
+from e2echat.faces.bugs import bug_sentence
 from e2echat.faces.exits import Exit
 from e2echat.faces.notify import Notifier
 from e2echat.faces.output import Output, Style, Writable
@@ -56,6 +58,31 @@ class AbovePrompt:
         self._terminal.flush()
 
 
+def talk_prompt(standing: Callable[[], str], suspend: Callable[[], Awaitable[None]]) -> "PromptSession[str]":
+    """Where lines are typed, over the status line."""
+    return PromptSession(
+        "> ",
+        prompt_continuation="  ",
+        bottom_toolbar=standing,
+        erase_when_done=True,
+        # What was typed is nowhere but in memory.
+        history=InMemoryHistory(),
+        completer=Commands(),
+        complete_while_typing=False,
+        complete_style=CompleteStyle.READLINE_LIKE,
+        # In a task, KeyboardInterrupt would tear down the loop with the terminal as it is.
+        interrupt_exception=InterruptedTyping,
+        key_bindings=talk_keys(suspend),
+    )
+
+
+def _say_bug(out: Output, loop: asyncio.AbstractEventLoop, failed: dict[str, Any]) -> None:
+    """What no code expects costs one line and not the conversation; the toolkit's own way shows what may be secret."""
+    error = failed.get("exception") or RuntimeError()
+    # Elsewhere, since what is said above the prompt waits for the loop.
+    loop.run_in_executor(None, out.error, bug_sentence(type(error), error.__traceback__))
+
+
 class InterruptedTyping(EOFError):  # noqa: N818 - an end of input that says how it came
     """Ctrl+C at the prompt."""
 
@@ -74,20 +101,7 @@ async def _talk(account: "Account", peer: str, out: Output, notify: Notify | Non
             fitted([*conversation.standing, "/help"], prompt.app.output.get_size().columns - 1)
         )
 
-    prompt: PromptSession[str] = PromptSession(
-        "> ",
-        prompt_continuation="  ",
-        bottom_toolbar=standing,
-        erase_when_done=True,
-        # What was typed is nowhere but in memory.
-        history=InMemoryHistory(),
-        completer=Commands(),
-        complete_while_typing=False,
-        complete_style=CompleteStyle.READLINE_LIKE,
-        # In a task, KeyboardInterrupt would tear down the loop with the terminal as it is.
-        interrupt_exception=InterruptedTyping,
-        key_bindings=talk_keys(suspend),
-    )
+    prompt = talk_prompt(standing, suspend)
     pen = Pen(account, peer)
     prompt.default_buffer.on_text_changed += lambda buffer: pen.at(buffer.text)
 
@@ -98,6 +112,7 @@ async def _talk(account: "Account", peer: str, out: Output, notify: Notify | Non
         return True
 
     above = out.through(lambda terminal: AbovePrompt(terminal, loop))
+    loop.set_exception_handler(lambda _loop, failed: _say_bug(above, loop, failed))
     conversation = Conversation(
         account,
         peer,
@@ -136,7 +151,7 @@ async def _read_lines(
 ) -> Exit:
     """Pass on what is typed, until the person leaves or one of ``work`` has ended."""
     while True:
-        typing = asyncio.create_task(prompt.prompt_async())
+        typing = asyncio.create_task(prompt.prompt_async(set_exception_handler=False))
         await asyncio.wait({typing, *work}, return_when=asyncio.FIRST_COMPLETED)
         if not typing.done():
             typing.cancel()

@@ -14,13 +14,15 @@ def report_bugs() -> None:
 
 
 def _report(kind: type[BaseException], _error: BaseException | None, trace: TracebackType | None) -> None:
-    """Neither the error's text nor any value is said: either could be secret."""
+    Output.standard().error(bug_sentence(kind, trace))
+
+
+def bug_sentence(kind: type[BaseException], trace: TracebackType | None) -> str:
+    """What failed, and where. Neither the error's text nor any value is said: either could be secret."""
     where = ""
     while trace:
         name = str(trace.tb_frame.f_globals.get("__name__", ""))
         if name.startswith("e2echat."):
             where = f" at {name}:{trace.tb_lineno}"
         trace = trace.tb_next
-    Output.standard().error(
-        f"internal error: {kind.__name__}{where}. This is a bug in e2echat; please report it."
-    )
+    return f"internal error: {kind.__name__}{where}. This is a bug in e2echat; please report it."
