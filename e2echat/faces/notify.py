@@ -16,45 +16,55 @@ LONGEST = 200
 
 
 class Notifier:
-    """Notifies of messages as the person has decided; ``way``: for this time. Any thread may call, one at a time.
+    """Notifies of messages as the person has decided by now. Any thread may call, one at a time.
 
-    A notification that fails is said once and costs no message.
+    ``way``: for this time, until the settings are changed to another one. A notification that fails is said once and
+    costs no message.
     """
 
     def __init__(
         self,
         out: Output,
-        settings: Settings,
+        settings: Callable[[], Settings],
         way: Notify | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._out = out
-        self._way = settings.notify if way is None else way
-        self._preview = settings.preview
+        self._settings = settings
+        self._for_this_time = way
+        self._before = settings().notify
         self._clock = clock
         self._quiet_until = 0.0
+        self._is_desktop_gone = False
 
     def arrived(self, message: Message) -> None:
         """Tell of a message that has just come."""
         now = self._clock()
-        if self._way is Notify.OFF or now < self._quiet_until:
+        if now < self._quiet_until:
+            return
+        settings = self._settings()
+        if settings.notify != self._before:
+            self._for_this_time = None
+        way = self._for_this_time or settings.notify
+        if way is Notify.OFF:
             return
         self._quiet_until = now + GAP
-        head, text = self._words(message)
-        match self._way:
+        head, text = self._words(message, settings.preview)
+        match way:
             case Notify.BELL:
                 self._out.ring()
             case Notify.OSC9:
                 self._out.announce(f"{head}: {text}" if text else head)
-            case Notify.DESKTOP:
+            case Notify.DESKTOP if not self._is_desktop_gone:
                 self._on_desktop(head, text)
 
-    def _words(self, message: Message) -> tuple[str, str]:
-        if self._preview is Preview.SILENT:
+    @staticmethod
+    def _words(message: Message, preview: Preview) -> tuple[str, str]:
+        if preview is Preview.SILENT:
             return "New message", ""
         text = ""
         # What shows notifications may keep them: nothing of what is to disappear, nor of anybody not yet let in.
-        if self._preview is Preview.FULL and message.standing == "contact" and not message.timer:
+        if preview is Preview.FULL and message.standing == "contact" and not message.timer:
             words = " ".join(message_text(message).split())
             text = words if len(words) <= LONGEST else f"{words[: LONGEST - 1]}…"
         return f"Message from {message.sender}", text
@@ -65,5 +75,5 @@ class Notifier:
         try:
             show(visible(head), visible(text))
         except OSError as error:
-            self._way = Notify.OFF
+            self._is_desktop_gone = True
             self._out.note(f"-- The desktop takes no notifications ({error}); there are no more of them.")

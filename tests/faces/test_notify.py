@@ -32,8 +32,12 @@ class Screen:
     def __init__(self, way: Notify, preview: Preview = SENDER) -> None:
         self.stream = io.StringIO()
         self.now = 1000.0
-        out = Output(self.stream, self.stream, is_screen=True)
-        self.notifier = Notifier(out, Settings(notify=way, preview=preview), clock=lambda: self.now)
+        self.settings = Settings(notify=way, preview=preview)
+        self.out = Output(self.stream, self.stream, is_screen=True)
+        self.begin()
+
+    def begin(self, way: Notify | None = None) -> None:
+        self.notifier = Notifier(self.out, lambda: self.settings, way, clock=lambda: self.now)
 
     def after(self, message: Any) -> str:
         self.stream.seek(0)
@@ -94,10 +98,33 @@ def test_a_flood_notifies_once_a_second(world: "World") -> None:
     assert screen.stream.getvalue() == "\a\a"
 
 
+def test_a_change_of_mind_holds_at_once(world: "World") -> None:
+    screen, message = Screen(Notify.OSC9, FULL), world.message("secret")
+    assert "secret" in screen.after(message)
+    screen.settings = Settings(notify=Notify.OSC9, preview=SILENT)
+    assert screen.after(message) == "\x1b]9;e2echat: New message\x1b\\"
+    screen.settings = Settings(notify=Notify.OFF, preview=FULL)
+    assert screen.after(message) == ""
+    screen.settings = Settings(notify=Notify.BELL, preview=FULL)
+    assert screen.after(message) == "\a"
+
+
+def test_a_way_for_this_time_holds_until_the_settings_name_another(world: "World") -> None:
+    screen, message = Screen(Notify.BELL, FULL), world.message("secret")
+    screen.begin(Notify.OSC9)
+    assert "secret" in screen.after(message)
+    screen.settings = Settings(notify=Notify.BELL, preview=SILENT)
+    assert "New message" in screen.after(message)
+    screen.settings = Settings(notify=Notify.OFF, preview=SILENT)
+    assert screen.after(message) == ""
+    screen.settings = Settings(notify=Notify.BELL, preview=SILENT)
+    assert screen.after(message) == "\a"
+
+
 def test_a_pipe_gets_none(world: "World") -> None:
     stream = io.StringIO()
     for way in (Notify.BELL, Notify.OSC9):
-        Notifier(Output(stream, stream), Settings(notify=way)).arrived(world.message("hi"))
+        Notifier(Output(stream, stream), lambda way=way: Settings(notify=way)).arrived(world.message("hi"))
     assert stream.getvalue() == ""
 
 

@@ -41,7 +41,7 @@ def receive(
     A message counts as shown once its line is out. Ends with 5 if the relay could not be asked what waits there.
     """
     with session.open_account(stays=follow) as account:
-        notifier = Notifier(session.out, account.settings(), notify)
+        notifier = Notifier(session.out, account.settings, notify)
         messages = _messages(session, account, None if follow else timeout, notifier)
         for number, message in enumerate(messages, start=1):
             show_message(account, session.out, message)
