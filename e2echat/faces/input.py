@@ -2,8 +2,9 @@
 
 import getpass
 import os
+import select
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import BinaryIO, Self
 
 from e2echat.errors import InvalidTextError, TextTooLongError
@@ -11,6 +12,8 @@ from e2echat.faces.sanitiser import visible
 
 MAX_INPUT = 256 * 1024
 """Bytes read for one text. More than fits into any message, so that the account says what does not fit."""
+TURN = 0.25
+"""Seconds between two looks at what else there is while nobody types."""
 
 
 def checked_text(text: str) -> str:
@@ -48,13 +51,15 @@ class Input:
             return cls(None, is_terminal=False)
         return cls(sys.stdin.buffer, is_terminal=sys.stdin.isatty())
 
-    def line(self) -> str:
-        """One typed line without its end.
+    def line(self, meanwhile: Callable[[], object] | None = None) -> str:
+        """One typed line without its end. ``meanwhile`` is called now and then until it comes; what it raises ends this.
 
         Raises:
             EOFError: nothing more comes.
             InvalidTextError: not UTF-8.
         """
+        while meanwhile and not self._has_line():
+            meanwhile()
         raw = self._read_line()
         if not raw:
             raise EOFError
@@ -95,6 +100,16 @@ class Input:
     def secret(self, question: str) -> str:
         """A typed line, not shown; asked on the terminal even if standard input is a pipe."""
         return getpass.getpass(visible(question))
+
+    def _has_line(self) -> bool:
+        """Whether a line has been typed within ``TURN``; what cannot be waited for has one."""
+        if not (self._stdin and self.is_terminal):
+            return True
+        try:
+            # A terminal gives one line at a time, so that none is left in a buffer of ours.
+            return bool(select.select([self._stdin], [], [], TURN)[0])
+        except (OSError, ValueError):
+            return True
 
     def _read_line(self) -> bytes:
         raw = self._stdin.readline(MAX_INPUT + 1) if self._stdin else b""

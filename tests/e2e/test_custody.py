@@ -136,6 +136,38 @@ def test_talk_is_locked_and_opened_again(bob: Someone, ignorant: Someone) -> Non
     assert ignorant.json("lock") == [{"type": "locked", "was_open": False}]
 
 
+@pytest.fixture
+def asking(
+    bob: Someone, ignorant: Someone, knowing: Someone, relay: RelayProcess, people: Callable[..., Someone]
+) -> Terminal:
+    """Where talk asks with whom: bob, or carol."""
+    assert bob
+    people("carol", relay.address).join()
+    assert knowing.run("send", "--peer", "carol", "hello").returncode == 0
+    talk = ignorant.terminal("talk")
+    talk.wait_for("Passphrase:")
+    talk.type(PASSPHRASE + "\r")
+    talk.wait_for("bob", "carol", "With whom?")
+    return talk
+
+
+def test_talk_is_locked_while_it_asks_with_whom(asking: Terminal, ignorant: Someone) -> None:
+    assert ignorant.json("lock") == [{"type": "locked", "was_open": True}]
+    asking.wait_for("Locked.", "Passphrase:")
+    assert not [line for line in asking.lines() if "bob" in line or "carol" in line]
+
+
+def test_talk_comes_back_to_the_conversation_that_was_chosen(asking: Terminal) -> None:
+    asking.type("bob\r")
+    asking.wait_for(SECRET, "connected")
+    asking.type("/lock\r")
+    asking.wait_for("Locked.", "Passphrase:")
+    asking.type(PASSPHRASE + "\r")
+    asking.wait_for(SECRET, "bob | not verified | connected")
+    asking.type("/quit\r")
+    assert asking.end() == 0
+
+
 def test_a_daemon_is_locked_and_opens_with_the_next_command(knowing: Someone, ignorant: Someone) -> None:
     daemon = knowing.daemon()
     follower = knowing.start("receive", "--follow")

@@ -66,6 +66,24 @@ def test_so_does_a_name_and_nothing_else_does(several: "CommandLine", world: "Wo
     assert "\x1b" not in result.err
 
 
+def test_commands_are_no_names(several: "CommandLine", world: "World") -> None:
+    result = several("talk", typed="/help\n/nonsense\n/lock now\n/quit\nhello\n")
+    assert (result.code, world.messages, world.locked) == (0, [], 0)
+    assert "NAME@ADDRESS" in result.err
+    assert "There is no /nonsense here." in result.err
+    assert "1 to 32 characters" not in result.err
+    assert several("talk", typed="/lock\n").code == 0
+    assert several.started_over == [()]
+
+
+def test_the_relay_hears_of_no_name_by_a_slip(several: "CommandLine", world: "World") -> None:
+    world.strangers = {"frank", "opensesame"}
+    result = several("talk", typed="opensesame\n\nopen sesame\nFrank\ny\nhello\n")
+    assert [message.peer for message in world.messages] == ["frank"]
+    assert result.err.count("Ask the relay") == 2
+    assert several("talk", typed="Frank\nhello\n").err.count("Ask the relay") == 0
+
+
 def test_leaving_instead(several: "CommandLine", world: "World") -> None:
     assert several("talk").code == 130
 

@@ -1,8 +1,9 @@
 import io
+import os
 
 import pytest
 
-from e2echat.errors import InvalidTextError, TextTooLongError
+from e2echat.errors import InvalidTextError, LockedError, TextTooLongError
 from e2echat.faces.input import MAX_INPUT, Input
 
 
@@ -49,3 +50,23 @@ def test_the_end() -> None:
     assert list(typed(b"").lines()) == []
     with pytest.raises(InvalidTextError):
         Input(None, is_terminal=False).whole_text()
+
+
+def test_something_else_ends_waiting_for_a_line() -> None:
+    calls = []
+
+    def locked() -> None:
+        calls.append(1)
+        if len(calls) == 2:
+            raise LockedError("locked")
+
+    ours, theirs = os.openpty()
+    try:
+        with os.fdopen(theirs, "rb") as stdin:
+            asking = Input(stdin, is_terminal=True)
+            with pytest.raises(LockedError):
+                asking.line(locked)
+            os.write(ours, b"one\ntwo\n")
+            assert [asking.line(calls.clear), asking.line(calls.clear)] == ["one", "two"]
+    finally:
+        os.close(ours)

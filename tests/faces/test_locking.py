@@ -1,5 +1,5 @@
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -8,6 +8,7 @@ from e2echat.errors import LocalError, LockedError, NoProfileError, OwnerSilentE
 from e2echat.faces.exits import Exit
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from tests.faces.conftest import CommandLine
@@ -65,6 +66,32 @@ def test_talk_locks_itself(cli: "CommandLine", world: "World") -> None:
     result = cli("talk", "--peer", "bob", typed="hi\n/lock\n\n\n")
     assert (result.code, cli.started_over) == (Exit.DONE, [()])
     assert world.sent() == ["hi"]
+
+
+def test_talk_comes_back_to_the_conversation_it_was_in(
+    cli: "CommandLine", world: "World", person: "Callable[..., Any]"
+) -> None:
+    world.people["carol"] = person("carol")
+    cli.by_hand = True
+    said = world.message("said", "carol")
+    world.message("said elsewhere")
+    cli("talk", typed="carol\n/lock\n\n")
+    assert cli.started_over == [("--back-to", said.id)]
+    del world.failures["next_event"]
+    cli("talk", "--back-to", said.id, typed="hi\n/quit\n")
+    assert world.messages[-1].peer == "carol"
+
+
+def test_talk_asks_where_it_is_in_doubt(
+    cli: "CommandLine", world: "World", person: "Callable[..., Any]"
+) -> None:
+    """As with an id that somebody chose because it is another's."""
+    world.people["carol"] = person("carol")
+    cli.by_hand = True
+    for peer in ("carol", "bob"):
+        world.message("said", peer, id="d" * 32)
+    for asked in ("d" * 32, "e" * 32):
+        assert "With whom?" in cli("talk", "--back-to", asked).err
 
 
 def test_talk_stays_where_there_is_nothing_to_lock(cli: "CommandLine", world: "World") -> None:

@@ -6,6 +6,7 @@ import re
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -124,7 +125,8 @@ def test_a_way_for_this_time_holds_until_the_settings_name_another(world: "World
 def test_a_pipe_gets_none(world: "World") -> None:
     stream = io.StringIO()
     for way in (Notify.BELL, Notify.OSC9):
-        Notifier(Output(stream, stream), lambda way=way: Settings(notify=way)).arrived(world.message("hi"))
+        settings = partial(Settings, notify=way)
+        Notifier(Output(stream, stream), settings).arrived(world.message("hi"))
     assert stream.getvalue() == ""
 
 

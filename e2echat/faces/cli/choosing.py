@@ -37,7 +37,9 @@ def chosen_peer(session: Session, account: "Account") -> str:
     if len(offered) > OFFERED:
         out.note(f"      and {len(offered) - OFFERED} more: e2echat contacts")
     names = {str(number): contact.name for number, contact in enumerate(shown, 1)}
-    return asked_peer(session, account, "With whom? A number, or a name, a link, a code, or invite: ", names)
+    return asked_peer(
+        session, account, "With whom? A number, a name, a link, a code or invite; /help, /quit: ", names
+    )
 
 
 def offered_contacts(contacts: list[Contact]) -> list[Contact]:

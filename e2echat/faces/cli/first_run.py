@@ -5,6 +5,8 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeVar
 
+import click
+
 from e2echat.client.events import Paired
 from e2echat.errors import (
     E2EChatError,
@@ -23,7 +25,7 @@ from e2echat.faces.cli.account import create, say_clocks_differ
 from e2echat.faces.cli.pairing import invited
 from e2echat.faces.cli.passphrase import guided_passphrase
 from e2echat.faces.cli.session import Session
-from e2echat.faces.exits import advice_for, sentence_for
+from e2echat.faces.exits import Exit, advice_for, sentence_for
 from e2echat.faces.wording import paired_words
 
 if TYPE_CHECKING:
@@ -36,6 +38,12 @@ LOOK_AGAIN = 3.0
 """Seconds between two questions to the relay whether somebody is there."""
 CODE_LIVES = 600.0
 """Seconds that an invitation is waited for: as long as its code is good."""
+WAYS = (
+    "  their name, if they are at your relay; NAME@ADDRESS, if at another one",
+    "  the link or the code that they gave you",
+    "  invite, for a link and a code to give to them",
+)
+"""To name somebody."""
 RELAY = "The relay's address, or the link of somebody who invites you: "
 
 
@@ -111,11 +119,9 @@ def _other_way(session: Session, way: "Way") -> "Way":
 
 def found_peer(session: Session, account: "Account") -> str:
     """Ask with whom somebody wants to talk who knows nobody yet."""
-    out = session.out
-    out.note("With whom do you want to talk? Type")
-    out.note("  their name, if they are at your relay; NAME@ADDRESS, if at another one")
-    out.note("  the link or the code that they gave you")
-    out.note("  invite, for a link and a code to give to them")
+    session.out.note("With whom do you want to talk? Type")
+    for line in WAYS:
+        session.out.note(line)
     return _peer(session, account, "With whom? ")
 
 
@@ -145,7 +151,8 @@ def _peer(
     names: Mapping[str, str] = MappingProxyType({}),
 ) -> str:
     while True:
-        answer = session.ask(question)
+        # What is on the screen is not to stay there once the profile is locked.
+        answer = session.ask(question, account.settings)
         if answer in names:
             return names[answer]
         if names and answer.isdecimal():
@@ -154,21 +161,53 @@ def _peer(
             )
             continue
         # Ctrl+C leaves here, and in whatever takes its time it leads back to here.
-        found = _tried(session, lambda: _meant(session, account, answer, waits_for))  # noqa: B023 - called at once
+        found = _tried(
+            session,
+            lambda: _meant(session, account, answer, waits_for, is_surprise=bool(names)),  # noqa: B023 - called at once
+        )
         if found:
             return found
 
 
-def _meant(session: Session, account: "Account", answer: str, waits_for: str | None) -> str | None:
-    from e2echat.client.first_steps import is_invitation  # noqa: PLC0415 - as above
+def _meant(
+    session: Session, account: "Account", answer: str, waits_for: str | None, *, is_surprise: bool
+) -> str | None:
+    """``is_surprise``: somebody unknown is rather a slip."""
+    from e2echat.client.first_steps import checked_name, is_invitation  # noqa: PLC0415 - as above
 
     if not answer:
         return waits_for and _awaited(session, account, waits_for)
+    if answer.startswith("/"):
+        _obey(session, account, answer)
+        return None
     if answer == "invite":
         return _guest(session, account)
     if is_invitation(answer):
         return _added(session, account, answer)
+    name, at, address = answer.partition("@")
+    answer = f"{checked_name(name)}{at}{address}"
+    if is_surprise and answer not in {contact.name for contact in account.contacts()}:
+        asked = f"You know nobody of the name {answer}. Ask the relay for them? [y/N] "
+        if session.ask(asked, account.settings).casefold() not in ("y", "yes"):
+            return None
     return present_peer(session, account, answer)
+
+
+def _obey(session: Session, account: "Account", command: str) -> None:
+    """What one may type in a conversation as well."""
+    match command.lower():
+        case "/quit":
+            raise click.exceptions.Exit(Exit.DONE)
+        case "/lock":
+            account.lock()
+            # It is only asked for; once it is done, this says so.
+            while True:
+                account.next_event(None)
+        case "/help":
+            for line in (*WAYS, "  /lock closes the profile everywhere; /quit, or Ctrl+D, leaves"):
+                session.out.note(line)
+        case _:
+            session.out.note(f"There is no {command} here. /help says what there is.")
 
 
 def _awaited(session: Session, account: "Account", peer: str) -> str:

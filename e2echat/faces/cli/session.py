@@ -113,11 +113,11 @@ class Session:
         proxy = proxy or os.environ.get(PROXY_VARIABLE) or None
         return self.account_class().create(self.home, name, relay, passphrase, proxy=proxy, stays=True)
 
-    def ask(self, question: str) -> str:
-        """A line typed in answer, without spaces around it.
+    def ask(self, question: str, meanwhile: Callable[[], object] | None = None) -> str:
+        """A line typed in answer, without spaces around it. ``meanwhile``: see ``Input.line``.
 
         Raises:
             EOFError: no answer.
         """
         self.out.prompt(question)
-        return self.stdin.line().strip()
+        return self.stdin.line(meanwhile).strip()

@@ -1,13 +1,14 @@
 """``talk``: line by line, on a terminal or through a pipe."""
 
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import click
 
 from e2echat.client.settings import Notify
-from e2echat.errors import LockedError, NoProfileError, WrongPassphraseError
+from e2echat.errors import LockedError, NoProfileError, NoSuchPeerError, WrongPassphraseError
 from e2echat.faces.cli.choosing import chosen_peer
 from e2echat.faces.cli.first_run import first_account, inviter, present_peer
 from e2echat.faces.cli.options import common, timeout_option, words
@@ -30,27 +31,57 @@ if TYPE_CHECKING:
 )
 @timeout_option(30.0, "With a pipe: how many seconds to wait for deliveries after the last line.")
 @notify_option
+@click.option(
+    "--back-to",
+    callback=words,
+    metavar="ID",
+    help="Without --peer: the conversation that this message is of.",
+)
 @common()
 @click.pass_obj
-def talk(session: Session, peer: str | None, timeout: float, notify: Notify | None) -> Exit:
+def talk(
+    session: Session, peer: str | None, timeout: float, notify: Notify | None, back_to: str | None
+) -> Exit:
     """Talk with somebody: what is typed is sent, what arrives is printed.
 
     On a terminal, /help says what else there is. With a pipe for standard input, every line is sent as it is, and the
     exit code is 0 once all is delivered, or 3 if it is not within --timeout. Without a profile, makes one first.
     """
     by_hand = session.stdin.is_terminal and not session.out.json
+    place = Place(back_to)
     try:
-        return _talk(session, peer, timeout, notify, by_hand=by_hand)
+        return _talk(session, peer, place, timeout, notify, by_hand=by_hand)
     except LockedError:
         if not by_hand:
             raise
     session.out.clear()
     session.out.note("Locked. The passphrase opens it again, Ctrl+C leaves.")
-    return session.start_over(())
+    return session.start_over([] if peer or not place.message_id else ["--back-to", place.message_id])
+
+
+@dataclass(slots=True)
+class Place:
+    """The conversation that one is in, by the id of a message of it: to whoever has not the profile open, that says nothing."""
+
+    message_id: str | None
+
+    def note(self, account: "Account", peer: str) -> None:
+        """The conversation with ``peer``, if anything has been said in it."""
+        self.message_id = None
+        with suppress(NoSuchPeerError):
+            for message in account.history(peer, limit=1):
+                self.message_id = message.id
+
+    def peer(self, account: "Account") -> str | None:
+        """With whom that was; None if it is not beyond doubt."""
+        if self.message_id is None:
+            return None
+        peers = {origin.message.peer for origin in account.provenance(self.message_id)}
+        return peers.pop() if len(peers) == 1 else None
 
 
 def _talk(
-    session: Session, peer: str | None, timeout: float, notify: Notify | None, *, by_hand: bool
+    session: Session, peer: str | None, place: Place, timeout: float, notify: Notify | None, *, by_hand: bool
 ) -> Exit:
     with ExitStack() as stack:
         try:
@@ -63,7 +94,9 @@ def _talk(
             stack.enter_context(suspendable(lambda: suspend(account)))
             peer = peer or (inviter(session, account, link) if link else None)
         if by_hand:
-            peer = present_peer(session, account, peer or chosen_peer(session, account))
+            peer = peer or place.peer(account) or chosen_peer(session, account)
+            peer = present_peer(session, account, peer)
+            place.note(account, peer)
         else:
             peer = account.safety(peer or _only_contact(account)).name
             from e2echat.faces.talking.plain import talk_through_pipe  # noqa: PLC0415 - each way of talking loads its own
