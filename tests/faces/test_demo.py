@@ -2,15 +2,17 @@ import asyncio
 import io
 from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from prompt_toolkit.buffer import Buffer
 
+from e2echat.faces.demo import screen
 from e2echat.faces.demo import stage as stage_module
 from e2echat.faces.demo.__main__ import has_screen
 from e2echat.faces.demo.play import ALICE, BOB, LEFT_FOR_BOB, check, require_unseen
-from e2echat.faces.demo.screen import LONGEST_TEXT, Person, sighting_line
+from e2echat.faces.demo.screen import LONGEST_TEXT, Pane, Person, _watch, sighting_line
 from e2echat.faces.demo.stage import DemoError, Stage, Talker, within
 from e2echat.faces.output import Output
 from e2echat.relay.record import Sighting
@@ -93,6 +95,25 @@ class TestStage:
             asyncio.run(begin())
 
 
+def test_what_the_relay_saw_before_anybody_wrote_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    opened, seen = Sighting(0, "opened", 1, "", 0, b""), Sighting(0, "frame", 1, "in", 0, bytes(1000))
+    looks = iter([[opened, seen], [seen], [], [seen, seen]])
+    reader: Any = SimpleNamespace(new=lambda: next(looks))
+    pane, counts = Pane(wrap=False), []
+
+    def has_begun() -> bool:
+        counts.append(len(pane.lines))
+        return len(counts) > 3
+
+    monkeypatch.setattr(screen, "LOOK", 0)
+    with pytest.raises(RuntimeError, match="StopIteration"):
+        asyncio.run(_watch(reader, pane, has_begun))
+    assert counts == [0, 1, 1, 1]
+    first, *more = ("".join(text for _, text, *_ in line) for line in pane.lines)
+    assert "2 frames, 2,000 bytes" in first
+    assert len(more) == 2
+
+
 class TestPerson:
     @pytest.fixture
     def person(self, tmp_path: Path) -> Person:
@@ -120,6 +141,27 @@ class TestPerson:
     def test_what_would_end_the_talk_is_not_passed_on(self, person: Person, text: str) -> None:
         assert self.enter(person, text) == []
         assert "not sent" in self.shown(person)[0]
+
+    def test_a_command_is_none_and_not_passed_on(self, person: Person) -> None:
+        assert self.enter(person, "/help") == []
+        assert self.shown(person) == ["-- not sent: there are no commands in the demo; as a text: //help"]
+        assert self.enter(person, "//help") == ["/help"]
+
+    def test_how_far_it_came_is_no_line(self, person: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+        printed = iter(
+            [{"type": "state"}, {"type": "key_changed"}, {"type": "message", "from": "bob", "text": "hi"}]
+        )
+
+        async def shown() -> dict[str, Any]:
+            try:
+                return next(printed)
+            except StopIteration:
+                raise DemoError from None
+
+        monkeypatch.setattr(person.talker, "shown", shown)
+        with pytest.raises(DemoError):
+            asyncio.run(person.listen())
+        assert self.shown(person) == ["-- key changed", "bob: hi"]
 
     def test_what_arrives_is_sanitised(self, person: Person) -> None:
         person._show("bob\x1b", "one\n\x07two")

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections import deque
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -44,6 +45,7 @@ BYTES_SHOWN = 48
 SIGHTING = "{:<8} {:>4} {:<3} {:>5} {:<12} {}"
 """Time, connection, direction, bytes of the frame, kind, how it begins."""
 HEADING = SIGHTING.format("time", "conn", "way", "bytes", "kind", "begins with")
+SO_FAR = "Making two accounts took {:,} frames, {:,} bytes."
 OPENING = "All that it gets to see, as it sees it."
 REDRAWN = 0.1
 ESCAPE = 0.1
@@ -113,8 +115,11 @@ class Person:
                     self._show(printed["from"], printed["text"])
                 case "new_stranger":
                     self.pane.add(("class:note", f"-- {visible(printed['peer'])} is new, not verified"))
+                case "state":
+                    # What the relay sees beside it says more.
+                    pass
                 case other:
-                    self.pane.add(("class:note", f"-- {visible(other)}"))
+                    self.pane.add(("class:note", f"-- {visible(other.replace('_', ' '))}"))
 
     def _enter(self, buffer: Buffer) -> bool:
         for line in buffer.text.split("\n"):
@@ -124,11 +129,9 @@ class Person:
 
     def _take(self, line: str) -> None:
         try:
-            text = checked_text(line)
-        except InvalidTextError:
-            text = ""
-        if not text or len(text) > LONGEST_TEXT:
-            self.pane.add(("class:note", f"-- not sent: no text, or more than {LONGEST_TEXT:,} characters"))
+            text = _typed_text(line)
+        except ValueError as error:
+            self.pane.add(("class:note", f"-- not sent: {visible(str(error))}"))
             return
         self.typed.put_nowait(text)
         self.said.append(text)
@@ -139,6 +142,24 @@ class Person:
         self.pane.add((f"class:{name}", f"{visible(name)}: "), ("", first))
         for line in more:
             self.pane.add(("", CONTINUED + line))
+
+
+def _typed_text(line: str) -> str:
+    """What to send; as in ``talk``, but there are no commands.
+
+    Raises:
+        ValueError: it is no text, or too long, or looks like a command.
+    """
+    if line.startswith("/") and not line.startswith("//"):
+        raise ValueError(f"there are no commands in the demo; as a text: /{line}")
+    text = line.removeprefix("/") if line.startswith("//") else line
+    try:
+        checked_text(text)
+    except InvalidTextError as error:
+        raise ValueError("no text") from error
+    if len(text) > LONGEST_TEXT:
+        raise ValueError(f"more than {LONGEST_TEXT:,} characters")
+    return text
 
 
 def sighting_line(sighting: Sighting) -> tuple[str, str]:
@@ -215,7 +236,8 @@ async def show(out: Output, record: Path | None = None) -> None:
         relay = Pane(wrap=False)
         app = _application(people, relay)
         with closing(RecordReader(stage.record)) as reader:
-            work = [asyncio.create_task(_watch(reader, relay)), asyncio.create_task(stage.relay_ends())]
+            watching = _watch(reader, relay, lambda: any(person.said for person in people))
+            work = [asyncio.create_task(watching), asyncio.create_task(stage.relay_ends())]
             work += [
                 asyncio.create_task(step()) for person in people for step in (person.send, person.listen)
             ]
@@ -224,11 +246,19 @@ async def show(out: Output, record: Path | None = None) -> None:
         check(stage, out, [text for person in people for text in person.said])
 
 
-async def _watch(reader: RecordReader, relay: Pane) -> None:
-    """Show what the relay sees, for ever."""
+async def _watch(reader: RecordReader, relay: Pane, has_begun: Callable[[], bool]) -> None:
+    """Show what the relay sees, for ever; until somebody has written, how much it is."""
+    frames = size = 0
     while True:
-        for sighting in reader.new():
-            relay.add(sighting_line(sighting))
+        new = reader.new()
+        if has_begun():
+            for sighting in new:
+                relay.add(sighting_line(sighting))
+        elif new:
+            frames += sum(bool(sighting.data) for sighting in new)
+            size += sum(len(sighting.data) for sighting in new)
+            relay.lines.clear()
+            relay.add(("class:note", SO_FAR.format(frames, size)))
         await asyncio.sleep(LOOK)
 
 
