@@ -158,6 +158,10 @@ class DamagedStorageError(StorageError):
     """What is on the disk is not what was written there."""
 
 
+class VaultMissingError(DamagedStorageError):
+    """The vault is missing, without which nothing here can be read: put it back, or restore a backup into another directory."""
+
+
 class NewerStorageError(StorageError):
     """The profile was used by a newer e2echat, and this one is too old for it; install the newer one again."""
 

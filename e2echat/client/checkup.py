@@ -33,8 +33,9 @@ from e2echat.errors import (
     WrongPassphraseError,
     WrongRelayError,
 )
+from e2echat.store.flaws import Flaw, flaws
 from e2echat.store.private_files import disk_errors, read_private
-from e2echat.store.profile import Flaw, Profile, flaws
+from e2echat.store.profile import Profile
 from e2echat.store.vault import MAX_VAULT, needs_passphrase
 from e2echat.unix_sockets import peer_of, reachable
 
@@ -92,12 +93,7 @@ def _not_opened(home: Path, error: E2EChatError) -> Finding:
 
 
 def _profile(home: Path) -> Finding:
-    try:
-        Profile(home).vault.lstat()
-    except FileNotFoundError as error:
-        raise NoProfileError(str(NoProfileError.__doc__)) from error
-    except OSError as error:
-        raise StorageError(f"{home}: {error.strerror}") from error
+    Profile(home).require_vault()
     return _fine("profile", f"{home}, {_bytes(size_of(home))}")
 
 

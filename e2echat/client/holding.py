@@ -15,7 +15,7 @@ from e2echat.crypto.keys import SigningKey
 from e2echat.crypto.primitives import Randomness, SystemRandomness
 from e2echat.store.counter import WriteCounter
 from e2echat.store.database import Database
-from e2echat.store.private_files import read_private, write_private
+from e2echat.store.private_files import read_private
 from e2echat.store.profile import Profile, ProfileLock
 from e2echat.store.records import Records
 from e2echat.store.vault import MAX_VAULT, VaultContents, needs_passphrase, open_vault, seal_vault
@@ -89,7 +89,7 @@ class Holding:
                     records.set_own("join_token", join.token)
             _count(profile, records, own.key)
             # Kept before the name is claimed: a claim whose key is lost would be lost for good.
-            write_private(profile.vault, sealed)
+            profile.complete(sealed)
             undo.pop_all()
             let_go.pop_all()
         return cls(profile, lock, records, own, vault)

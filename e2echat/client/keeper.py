@@ -13,7 +13,7 @@ from e2echat.client.runtime import Runtime
 from e2echat.crypto.primitives import SystemRandomness
 from e2echat.errors import E2EChatError, LocalError, LockedError, NoProfileError, StorageError
 from e2echat.store.passphrase import normalise
-from e2echat.store.private_files import destroy_secret, read_private, replace_secret
+from e2echat.store.private_files import read_private, replace_secret
 from e2echat.store.vault import MAX_VAULT, open_vault, seal_vault
 
 MOST_IDLE = 366 * 86_400
@@ -81,7 +81,7 @@ class KeeperMethods:
             raise LocalError(f"this is not the account {name}")
         if not local_only:
             leave(own, timeout, SystemRandomness())
-        destroy_secret(profile.vault)
+        profile.destroy_vault()
         self.deleted = True
         self.let_go(NoProfileError("the account was deleted"))
 

@@ -21,7 +21,6 @@ from e2echat.store.private_files import (
     disk_errors,
     open_private,
     remove_private,
-    write_private,
 )
 from e2echat.store.profile import Profile
 from e2echat.store.records import Records
@@ -92,7 +91,7 @@ def restore(
                 renew(records, SigningKey(contents.account_seed), unix_milliseconds(), randomness)
             records.close()
             # The last file: without it there is no profile.
-            write_private(profile.vault, sealed)
+            profile.complete(sealed)
             undo.pop_all()
             let_go.pop_all()
     return Holding.open(profile, lock, contents)

@@ -8,9 +8,8 @@ import fcntl
 import os
 import stat
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -20,27 +19,22 @@ from e2echat.errors import (
     ProfileBusyError,
     ProfileExistsError,
     UnsafeProfileError,
+    VaultMissingError,
 )
+from e2echat.store.flaws import DATABASES, FILES, INCOMPLETE, PRIVATE_DIRECTORY, SOCKET, flaws
 from e2echat.store.lock_mark import LockMark
 from e2echat.store.private_files import (
-    PRIVATE_FILE,
     destroy_secret,
     disk_errors,
     open_private,
     sync_directory,
     unfinished,
+    write_private,
 )
 
 LOCK_WAIT = 5.0
 """Seconds that a second process waits for the first."""
 _POLL = 0.05
-_SOCKET = "agent.sock"
-_FILES = (
-    *("vault", "vault.new", "lock", "locked", "counter", _SOCKET),
-    *("snapshot", "snapshot-wal", "snapshot-shm", "snapshot-journal"),
-    *("database", "database-wal", "database-shm", "database-journal", "database.old", "database.old.new"),
-)
-_PRIVATE_DIRECTORY = 0o700
 
 
 class ProfileLock:
@@ -72,11 +66,12 @@ class Profile:
         self.vault = home / "vault"
         self.database = home / "database"
         self.downloads = home / "downloads"
-        self.socket = home / _SOCKET
+        self.socket = home / SOCKET
         self.counter = home / "counter"
         self.snapshot = home / "snapshot"
         self._lock = home / "lock"
         self.mark = LockMark(home / "locked")
+        self._incomplete = home / INCOMPLETE
         self._unclaimed = False
         """``create`` made it and ``lock`` has not been held yet."""
         self._ours: list[Path] | None = None
@@ -88,6 +83,7 @@ class Profile:
 
         Raises:
             ProfileExistsError: there is an account already, or files that are not e2echat's.
+            VaultMissingError: there is somebody's database, without what opens it.
             UnsafeProfileError: the directory is somebody else's, or a link.
             StorageError: a file is in its place, or the disk does not take it.
         """
@@ -106,6 +102,7 @@ class Profile:
 
         Raises:
             NoProfileError: there is none.
+            VaultMissingError: there is its database, without what opens it.
             UnsafeProfileError: the directory or a file is somebody else's, or a link.
             StorageError: a file is in its place, or the disk does not give it.
         """
@@ -113,11 +110,29 @@ class Profile:
         with disk_errors(profile.home):
             try:
                 _check_directory(profile.home)
-                profile.vault.lstat()
             except FileNotFoundError as error:
                 raise NoProfileError(str(NoProfileError.__doc__)) from error
+            profile.require_vault()
             profile._mend()
         return profile
+
+    def require_vault(self) -> None:
+        """Raises NoProfileError: there is no account; VaultMissingError: there is all but its vault; StorageError."""
+        with disk_errors(self.home):
+            try:
+                self.vault.lstat()
+            except FileNotFoundError as error:
+                self._require_no_database()
+                raise NoProfileError(str(NoProfileError.__doc__)) from error
+
+    def complete(self, vault: bytes) -> None:
+        """Write the vault, the last file of a profile that is being made: with it, there is one.
+
+        Raises:
+            StorageError: the disk does not take it.
+        """
+        write_private(self.vault, vault)
+        self._sweep_mark()
 
     def lock(
         self,
@@ -171,7 +186,7 @@ class Profile:
     @property
     def has_files(self) -> bool:
         """Whether any file of e2echat's is left."""
-        return any(os.path.lexists(self.home / name) for name in _FILES)
+        return any(os.path.lexists(self.home / name) for name in FILES)
 
     def remove(self) -> None:
         """Undo ``create``, and nothing that it did not do: call it with the lock held, or never acquired.
@@ -183,11 +198,21 @@ class Profile:
             raise ValueError("only a profile that was just created can be undone")
         with disk_errors(self.home):
             if not self._unclaimed:
-                for name in _FILES:
+                for name in FILES:
                     (self.home / name).unlink(missing_ok=True)
             with suppress(OSError):  # not empty: somebody else's files
                 for directory in reversed(self._ours):
                     directory.rmdir()
+
+    def destroy_vault(self) -> None:
+        """Overwrite and remove what opens the profile, with the lock held: the rest is nothing to keep. Again does nothing.
+
+        Raises:
+            StorageError, UnsafeProfileError: the disk does not let go.
+        """
+        with suppress(OSError):  # a full disk takes no mark, and is no reason to stop
+            self._set_mark()
+        destroy_secret(self.vault)
 
     def delete(self) -> None:
         """Remove the profile, with the lock held: the vault first and overwritten, then the rest, the lock last; others' files stay.
@@ -195,9 +220,9 @@ class Profile:
         Raises:
             StorageError, UnsafeProfileError: the disk does not let go; what opens the rest may be gone.
         """
-        destroy_secret(self.vault)
+        self.destroy_vault()
         with disk_errors(self.home):
-            for name in sorted(_FILES, key=self._lock.name.__eq__):
+            for name in sorted(FILES, key=self._lock.name.__eq__):
                 (self.home / name).unlink(missing_ok=True)
             with suppress(OSError):  # not empty: somebody else's files
                 self.home.rmdir()
@@ -228,19 +253,40 @@ class Profile:
     def _sweep(self) -> None:
         if self._unclaimed:
             self._require_empty()
-            for name in _FILES:
-                if name != self._lock.name:
+            for name in FILES:
+                if name not in (self._lock.name, INCOMPLETE):
                     (self.home / name).unlink(missing_ok=True)
+            self._set_mark()
             self._unclaimed = False
+        elif self.exists:
+            self._sweep_mark()
         for path in (self.vault, copy_while_upgrading(self.database)):
             unfinished(path).unlink(missing_ok=True)
+
+    def _set_mark(self) -> None:
+        os.close(open_private(self._incomplete, os.O_WRONLY | os.O_CREAT))
+        sync_directory(self.home)
+
+    def _sweep_mark(self) -> None:
+        with disk_errors(self._incomplete):
+            if os.path.lexists(self._incomplete):
+                self._incomplete.unlink()
+                sync_directory(self.home)
+
+    def _require_no_database(self) -> None:
+        found = next((name for name in DATABASES if os.path.lexists(self.home / name)), None)
+        if found is not None and not os.path.lexists(self._incomplete):
+            raise VaultMissingError(
+                f"{self.home / found} is there without {self.vault.name}: put that back, or restore a backup elsewhere"
+            )
 
     def _require_empty(self) -> None:
         """Nothing but what a killed creation may leave: the vault is written last."""
         names = {path.name for path in self.home.iterdir()}
         if self.vault.name in names:
             raise ProfileExistsError(str(ProfileExistsError.__doc__))
-        if not names.issubset(_FILES):
+        self._require_no_database()
+        if not names.issubset(FILES):
             raise ProfileExistsError("the directory has other files in it; choose an empty one")
 
     def _mend(self) -> None:
@@ -249,35 +295,6 @@ class Profile:
             if flaw.right_mode is None:
                 raise UnsafeProfileError(f"{flaw.path} is a link or another user's")
             flaw.path.chmod(flaw.right_mode)
-
-
-@dataclass(frozen=True, slots=True)
-class Flaw:
-    """Something of a profile that is not as it should be. ``right_mode``: what mends it; None where its owner or kind is wrong."""
-
-    path: Path
-    mode: int
-    right_mode: int | None
-
-
-def flaws(home: Path) -> Iterator[Flaw]:
-    """What is wrong with the owners, kinds and modes of a profile's directory and files. Changes nothing.
-
-    Raises:
-        OSError: the disk does not say.
-    """
-    for name in ("", *_FILES):
-        path = home / name
-        try:
-            found = path.lstat()
-        except FileNotFoundError:
-            continue
-        fits = stat.S_ISSOCK if name == _SOCKET else stat.S_ISREG if name else stat.S_ISDIR
-        mode, right = stat.S_IMODE(found.st_mode), PRIVATE_FILE if name else _PRIVATE_DIRECTORY
-        if found.st_uid != os.geteuid() or not fits(found.st_mode):
-            yield Flaw(path, mode, None)
-        elif mode != right:
-            yield Flaw(path, mode, right)
 
 
 def copy_while_upgrading(database: Path) -> Path:
@@ -292,9 +309,9 @@ def _make_directories(home: Path) -> list[Path]:
     try:
         for path in reversed(missing):
             with suppress(FileExistsError):  # another process made it meanwhile
-                path.mkdir(_PRIVATE_DIRECTORY)
+                path.mkdir(PRIVATE_DIRECTORY)
                 made.append(path)
-                path.chmod(_PRIVATE_DIRECTORY)
+                path.chmod(PRIVATE_DIRECTORY)
                 sync_directory(path.parent)
     except BaseException:
         for path in reversed(made):

@@ -31,6 +31,7 @@ from e2echat.errors import (
     RelayUnreachableError,
     StorageError,
     UnsafeProfileError,
+    VaultMissingError,
     WrongClockError,
     WrongPassphraseError,
     WrongRelayError,
@@ -109,6 +110,15 @@ def test_no_profile(tmp_path: Path) -> None:
     assert not (tmp_path / "none").exists()
     (tmp_path / "file").write_text("text")
     assert errors(examined(tmp_path / "file")) == {"profile": StorageError}
+
+
+def test_a_missing_vault_is_not_taken_for_no_account(home: Path) -> None:
+    (home / "vault").unlink()
+    found = examined(home)
+    assert errors(found) == {"profile": VaultMissingError}
+    assert found["profile"].command == module.RESTORE
+    with pytest.raises(VaultMissingError):
+        Account.open(home, str)
 
 
 def test_modes_are_told_and_mended(home: Path) -> None:

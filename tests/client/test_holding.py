@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 
-from e2echat.client import holding
 from e2echat.client.holding import Holding, unlock
 from e2echat.client.own import Own
 from e2echat.crypto.primitives import SystemRandomness
@@ -59,7 +58,7 @@ def test_what_fails_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     with monkeypatch.context() as patch:
         target = {"Database": Database, "Own": Own}.get(step)
         if target is None:
-            patch.setattr(holding, step, fail)
+            patch.setattr("e2echat.store.profile.write_private", fail)
         else:
             patch.setattr(target, "open" if step == "Database" else "create", fail)
         with pytest.raises(StorageError):

@@ -17,6 +17,7 @@ from e2echat.errors import (
     ProfileExistsError,
     StorageError,
     UnsafeProfileError,
+    VaultMissingError,
 )
 from e2echat.store.private_files import read_private, write_private
 from e2echat.store.profile import Profile
@@ -56,7 +57,7 @@ def profile(home: Path) -> Profile:
     """A complete one, held by nobody."""
     made = Profile.create(home)
     with made.lock():
-        write_private(made.vault, b"vault")
+        made.complete(b"vault")
     return Profile.open(home)
 
 
@@ -74,7 +75,8 @@ def mode(path: Path) -> int:
 def test_creation_is_private_whatever_the_umask(umask: None, home: Path) -> None:
     profile = Profile.create(home)
     with profile.lock():
-        write_private(profile.vault, b"vault")
+        assert mode(home / "incomplete") == 0o600
+        profile.complete(b"vault")
     assert mode(home.parent) == mode(home) == 0o700
     assert {path.name: mode(path) for path in home.iterdir()} == {"lock": 0o600, "vault": 0o600}
 
@@ -202,6 +204,60 @@ def test_a_killed_creation_is_begun_anew(home: Path) -> None:
     with again.lock():
         assert not again.database.exists()
         assert not (home / "vault.new").exists()
+
+
+@pytest.mark.parametrize("name", ["database", "database-wal", "database.old", "snapshot"])
+def test_a_database_without_its_vault_is_left_alone(profile: Profile, home: Path, name: str) -> None:
+    (home / name).write_bytes(b"somebody's history")
+    (home / "downloads").mkdir()
+    profile.vault.rename(home.parent / "vault")
+    before = sorted(home.iterdir())
+    for make in (Profile.create, Profile.open):
+        with pytest.raises(VaultMissingError, match=name):
+            make(home)
+    assert (home / name).read_bytes() == b"somebody's history"
+    assert sorted(home.iterdir()) == before
+    (home.parent / "vault").rename(profile.vault)
+    Profile.open(home).lock().release()
+
+
+def test_a_database_that_comes_while_one_waits_for_the_lock_is_left_alone(home: Path) -> None:
+    late = Profile.create(home)
+    (home / "database").write_bytes(b"somebody's history")
+    with pytest.raises(VaultMissingError):
+        late.lock()
+    late.remove()
+    assert (home / "database").read_bytes() == b"somebody's history"
+
+
+def test_a_creation_killed_behind_the_vault_is_complete(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = Profile.create(home)
+    with monkeypatch.context() as killed, made.lock():
+        killed.setattr(Profile, "_sweep_mark", lambda _: None)
+        made.database.touch()
+        made.complete(b"vault")
+    with Profile.open(home).lock():
+        made.vault.unlink()
+    with pytest.raises(VaultMissingError):
+        Profile.create(home)
+
+
+def test_a_killed_deletion_leaves_nothing_to_keep(
+    profile: Profile, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    profile.database.touch()
+    with profile.lock(), monkeypatch.context() as killed:
+        killed.setattr("e2echat.store.profile.destroy_secret", os.unlink)
+        killed.setattr(Path, "unlink", _killed)
+        with pytest.raises(ZeroDivisionError):
+            profile.delete()
+    assert profile.database.exists()
+    with Profile.create(home).lock():
+        assert not profile.database.exists()
+
+
+def _killed(*_: object, **__: object) -> None:
+    raise ZeroDivisionError
 
 
 def test_of_two_creations_at_once_one_wins(home: Path) -> None:
