@@ -36,9 +36,11 @@ def _count(profile: Profile, records: Records, key: SigningKey) -> None:
     """Count what changes from here on; a database that is older than the profile has been goes on as such."""
     randomness = SystemRandomness()
     counter = records.counter = WriteCounter(profile.counter, records)
-    if counter.is_new or counter.is_older:
+    if counter.is_new or counter.is_older or counter.is_elsewhere:
         with records.transaction():
-            counter.begin(randomness)
+            counter.stay()
+            if counter.is_new or counter.is_older:
+                counter.begin(randomness)
             if counter.is_older:
                 renew(records, key, unix_milliseconds(), randomness)
 

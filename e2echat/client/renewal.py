@@ -63,7 +63,7 @@ class Renewal:
         records.set_own(_ANEW, _GREET)
         self.context.tell(
             Problem(
-                "this profile was brought back from an older state; contacts are told, and what came since is lost"
+                "this profile is a copy, or was brought back from an older state; contacts are told, and what came since is lost"
             )
         )
 

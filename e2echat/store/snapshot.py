@@ -35,6 +35,7 @@ OWN_NOT_KEPT = frozenset(
         "next_capability",
         "index",
         "write_count",
+        "counter_file",
         "anew",
         "backed_up_at",
     }

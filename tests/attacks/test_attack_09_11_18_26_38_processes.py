@@ -8,6 +8,10 @@ from random import Random
 
 import pytest
 
+from e2echat.client.holding import unlock
+from e2echat.store.database import Database
+from e2echat.store.profile import Profile
+from e2echat.store.records import Records
 from tests.e2e.conftest import RecordingProxy
 from tests.e2e.processes import COMMAND, PATIENCE, RelayProcess, Someone, environment
 from tests.helpers.hostile_relay import Fate, Frame, HostileRelay
@@ -132,6 +136,17 @@ def test_26_a_first_message_that_is_repeated_for_ever_is_shown_once(
     assert b"restarted" not in bob.run("receive").stderr
 
 
+def hide_that_it_is_a_copy(home: Path) -> None:
+    """Whoever steals a device uses another program, if ours says that it is one."""
+    profile = Profile.open(home)
+    with profile.lock():
+        vault = unlock(profile, str)
+        records = Records(Database.open(profile.database, vault.database_key, must_exist=True))
+        with records.transaction():
+            records.delete_own("counter_file")
+        records.close()
+
+
 def test_38_a_cloned_device_is_out_once_its_victim_has_talked(
     people: tuple[Someone, Someone], tmp_path: Path
 ) -> None:
@@ -140,6 +155,7 @@ def test_38_a_cloned_device_is_out_once_its_victim_has_talked(
     (tmp_path / "elsewhere").mkdir()
     clone = Someone("bob", tmp_path / "elsewhere", bob.address)
     shutil.copytree(bob.profile, clone.profile)
+    hide_that_it_is_a_copy(clone.profile)
     # A round trip, after which the clone's chains are over.
     assert bob.run("send", "--peer", "alice", "one").returncode == 0
     assert alice.texts() == ["one"]

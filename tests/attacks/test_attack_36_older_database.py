@@ -1,4 +1,4 @@
-"""An older database is put back: it is noticed, and what it goes on with was never used."""
+"""An older database, or directory, is put back: it is noticed, and what it goes on with was never used."""
 
 import shutil
 from pathlib import Path
@@ -50,6 +50,19 @@ def test_an_older_database_goes_on_under_a_later_certificate(home: Path, tmp_pat
         (home / name).unlink(missing_ok=True)
         if (tmp_path / "older" / name).exists():
             shutil.copyfile(tmp_path / "older" / name, home / name)
+    assert_goes_on_anew(home, first)
+
+
+def test_an_older_directory_goes_on_under_a_later_certificate(home: Path, tmp_path: Path) -> None:
+    first = live(home)
+    shutil.copytree(home, tmp_path / "older")
+    live(home)
+    shutil.rmtree(home)
+    (tmp_path / "older").rename(home)
+    assert_goes_on_anew(home, first)
+
+
+def assert_goes_on_anew(home: Path, first: bytes) -> None:
     later = opened(home)
     try:
         device = later.own.device.device

@@ -129,6 +129,27 @@ def test_an_older_copy_of_the_database_goes_on_as_such(
     assert verified(bob, "alice")
 
 
+def test_an_older_copy_of_the_whole_profile_goes_on_as_such(
+    friends: tuple[Someone, Someone], tmp_path: Path
+) -> None:
+    alice, bob = friends
+    shutil.copytree(alice.profile, tmp_path / "older")
+    for one, other, text in ((alice, bob, "later"), (bob, alice, "answer to it"), (alice, bob, "and later")):
+        assert one.run("send", "--peer", other.name, text).returncode == 0
+        assert other.texts() == [text]
+    shutil.rmtree(alice.profile)
+    (tmp_path / "older").rename(alice.profile)
+    assert bob.run("send", "--peer", "alice", "while it was away").returncode == 0
+    sent = alice.run("send", "--peer", "bob", "from the older one")
+    assert sent.returncode == 0, sent.stderr
+    assert bob.texts() == ["from the older one"]
+    assert bob.run("send", "--peer", "alice", "--wait", "stored", "both ways").returncode == 0
+    assert alice.texts() == ["while it was away", "both ways"]
+    assert {line["state"] for line in alice.json("history", "bob")} <= {"received", "delivered", "read"}
+    assert verified(alice, "bob")
+    assert verified(bob, "alice")
+
+
 def test_a_wrong_passphrase_and_a_damaged_file_leave_no_profile(
     friends: tuple[Someone, Someone], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 
-from e2echat.client.events import Connected, Event, Working
+from e2echat.client.events import Connected, Event, Problem, Working
 from e2echat.errors import LocalError
 from e2echat.faces.cli.send import told_of_work
 from e2echat.faces.output import Output
@@ -43,6 +43,7 @@ def told(*events: Event, is_screen: bool = True, as_json: bool = False) -> str:
 def test_long_work_is_told_on_a_terminal_alone() -> None:
     assert "puzzle" in told(Connected(), Working("relay", 24))
     assert told(Connected(), Working("relay", 20)) == ""
+    assert "brought back" in told(Problem("brought back from an older state"))
     assert told(Working("relay", 24), is_screen=False) == ""
     assert told(Working("relay", 24), as_json=True) == ""
 

@@ -1,3 +1,4 @@
+import fcntl
 import os
 import shutil
 import stat
@@ -9,7 +10,7 @@ import pytest
 
 from e2echat.crypto.primitives import SystemRandomness
 from e2echat.errors import UnsafeProfileError
-from e2echat.store.counter import WriteCounter
+from e2echat.store.counter import MOST_COPIES, WriteCounter
 from e2echat.store.database import Database
 from e2echat.store.records import Records
 
@@ -28,8 +29,12 @@ class Life:
         self.counter = WriteCounter(self.home / "counter", self.records)
         self.records.counter = self.counter
         if self.counter.is_new:
-            with self.records.transaction():
-                self.counter.begin(SystemRandomness())
+            self.begin()
+
+    def begin(self) -> None:
+        with self.records.transaction():
+            self.counter.stay()
+            self.counter.begin(SystemRandomness())
 
     def change(self, times: int = 1) -> None:
         for number in range(times):
@@ -61,7 +66,8 @@ class Life:
 
 @pytest.fixture
 def life(tmp_path: Path) -> Iterator[Life]:
-    life = Life(tmp_path)
+    (tmp_path / "home").mkdir()
+    life = Life(tmp_path / "home")
     yield life
     life.records.close()
 
@@ -124,6 +130,67 @@ def test_a_new_life_ends_the_alarm_and_makes_every_former_copy_older(life: Life)
         life.records.close()
         life.put_back(*DATABASE)
     life.open()
+
+
+def moved(life: Life, number: int) -> None:
+    """The profile's whole directory is copied, and the copy is used."""
+    life.records.close()
+    shutil.copytree(life.home, life.home.parent / f"copy{number}")
+    life.home = life.home.parent / f"copy{number}"
+    life.open()
+
+
+def test_a_copy_of_the_whole_directory_is_older(life: Life) -> None:
+    life.change()
+    assert not life.again()
+    assert not life.counter.is_elsewhere
+    moved(life, 0)
+    assert life.counter.is_older
+    life.begin()
+    assert not life.again()
+    assert not life.counter.is_elsewhere
+
+
+def test_a_directory_that_is_moved_is_the_same(life: Life) -> None:
+    life.change()
+    life.records.close()
+    life.home = life.home.rename(life.home.parent / "elsewhere")
+    life.open()
+    assert not life.counter.is_older
+
+
+def test_another_file_under_the_number_of_a_former_one_is_another(
+    life: Life, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """File systems give numbers of removed files to new ones; where they say so, it is noticed."""
+    for generation, older in [(1, True), (None, False), (2, False), (3, True)]:
+
+        def said(*_: object, generation: int | None = generation) -> bytes:
+            if generation is None:
+                raise OSError(25, "no such thing")
+            return generation.to_bytes(8)
+
+        monkeypatch.setattr(fcntl, "ioctl", said)
+        assert life.again() is older
+        life.begin()
+
+
+def test_a_file_system_that_numbers_files_anew_raises_no_alarm_for_ever(life: Life) -> None:
+    alarms = 0
+    for number in range(MOST_COPIES + 2):
+        moved(life, number)
+        alarms += life.counter.is_older
+        life.begin()
+    assert alarms == MOST_COPIES
+    (life.home / "counter").write_bytes(b"")
+    assert life.again()
+
+
+def test_a_profile_of_an_earlier_version_is_not_taken_for_a_copy(life: Life) -> None:
+    with life.records.transaction():
+        life.records.delete_own("counter_file")
+    assert not life.again()
+    assert life.counter.is_elsewhere
 
 
 def test_what_changes_nothing_is_not_counted(life: Life) -> None:

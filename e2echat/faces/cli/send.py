@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from e2echat.client.events import MessageState, Working
+from e2echat.client.events import MessageState, Problem, Working
 from e2echat.errors import E2EChatError, KeyChangedError
 from e2echat.faces.cli.options import common, timeout_option, words
 from e2echat.faces.cli.session import Session
@@ -73,15 +73,18 @@ def send(
 
 @contextmanager
 def told_of_work(account: "Account", out: Output) -> Iterator[None]:
-    """Inside, a person at a terminal hears of work that takes long."""
+    """Inside, a person at a terminal hears of work that takes long, and of what is wrong."""
     over = threading.Event()
 
     def tell() -> None:
         with suppress(E2EChatError):  # whatever is wrong is said where the message is sent
             while not over.is_set():
                 event = account.next_event(TURN)
-                if isinstance(event, Working) and (words := work_words(event.bits)):
-                    out.note(f"-- {words}")
+                match event:
+                    case Problem(reason):
+                        out.note("-- ", reason, indent=3)
+                    case Working(_, bits) if words := work_words(bits):
+                        out.note("-- ", words, indent=3)
 
     if not out.is_screen or out.json:
         yield
