@@ -46,5 +46,13 @@ def difference(typed: str, number: str, peer: str, others: Mapping[str, str]) ->
     return said
 
 
+def former(peer: str) -> str:
+    """What to say of a number that was the right one until the key changed."""
+    return (
+        f"that is the number of {peer}'s former key; the relay names another one now, and nothing was changed. If {peer} has made a "
+        f"new account, compare the new number; if {peer} sees this one to this day, somebody else has the name: accept nothing"
+    )
+
+
 def _groups(number: str) -> list[str]:
     return [number[start : start + GROUP] for start in range(0, len(number), GROUP)]

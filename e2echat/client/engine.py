@@ -21,7 +21,6 @@ from e2echat.client.dialogue import (
     SignedIn,
     SignInRefused,
     Stocked,
-    why_refused,
 )
 from e2echat.client.effects import Drop, Effect, Scrub, Send, Solve, Tell, Up, Want
 from e2echat.client.events import AllIn, Connected, Disconnected
@@ -30,7 +29,7 @@ from e2echat.client.housekeeping import Housekeeping
 from e2echat.client.inbox import Inbox
 from e2echat.client.inquiries import ASK_AGAIN, Inquiries
 from e2echat.client.introductions import Introductions
-from e2echat.client.mailbox_dialogue import MailboxDialogue, SignIn
+from e2echat.client.mailbox_dialogue import MailboxDialogue, SignIn, sign_in_error
 from e2echat.client.outbox import Outbox
 from e2echat.client.own import Own
 from e2echat.client.pairing.codes import Pairings
@@ -46,11 +45,7 @@ from e2echat.client.writing import Writing
 from e2echat.crypto.prekeys import PrekeyKind
 from e2echat.crypto.primitives import Randomness
 from e2echat.crypto.puzzles import Puzzle
-from e2echat.errors import (
-    E2EChatError,
-    RefusedError,
-    RemoteError,
-)
+from e2echat.errors import E2EChatError, RemoteError
 from e2echat.store.records import Records
 from e2echat.store.rows import ContactRow
 from e2echat.wire.address import RelayAddress
@@ -281,7 +276,7 @@ class Engine:
 
     def _sign_in_refused(self, reason: Refusal) -> None:
         """Once a relay that lost its disk gets our claim anew; then it is a matter for the person."""
-        error = RefusedError(why_refused(reason), reason.name.lower())
+        error = sign_in_error(reason, was_in=self.context.records.own("mailbox") is not None)
         if reason is Refusal.NOT_AUTHENTICATED and self.context.records.own("claimed") is not None:
             self.context.records.delete_own("claimed")
             self._lose(MAILBOX, E2EChatError("the relay does not know us; claiming the name again"))

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from e2echat.client.address_book import AddressBook
-from e2echat.client.comparing import difference, typed_number
+from e2echat.client.comparing import difference, former, typed_number
 from e2echat.client.dialogue import why_refused
 from e2echat.client.engine import MAILBOX, Engine
 from e2echat.client.events import Contact, Event, Message, MessageState, Safety
@@ -266,6 +266,13 @@ class LocalAccount(MessageMethods, PairingMethods, SafekeepingMethods, StandingM
         if self._book.known(peer) is None and safety.number != digits:
             raise KeyChangedError(difference(digits, safety.number, safety.name, self._other_numbers()))
         contact = self._book.known_or_met(peer, timeout)
+        if contact.changed_identity not in (None, contact.identity) and digits == safety_number(
+            self._own.identity, Identity.parse(contact.identity)
+        ):
+            # It counts if the relay has come back to the key that it was compared under.
+            now = self._book.look_up(self._book.named(peer), timeout, prekeys=False)
+            if now.identity != contact.identity:
+                raise KeyChangedError(former(safety.name))
         if not self._runtime.step(lambda: self._engine.trust.verify_if(contact.id, digits)):
             raise KeyChangedError(difference(digits, safety.number, safety.name, self._other_numbers()))
 

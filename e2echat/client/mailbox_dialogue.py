@@ -13,12 +13,13 @@ from e2echat.client.dialogue import (
     SignInRefused,
     Stocked,
     refusal,
+    why_refused,
 )
 from e2echat.client.own import Own
 from e2echat.crypto.keys import Device, Identity, SigningKey
 from e2echat.crypto.primitives import H, Randomness
 from e2echat.crypto.relay_records import AuthRecord, ClaimRecord
-from e2echat.errors import MalformedError
+from e2echat.errors import MalformedError, RefusedError
 from e2echat.store.records import Records
 from e2echat.wire import frames
 from e2echat.wire import relay_messages as relay
@@ -149,6 +150,14 @@ class MailboxDialogue(Dialogue):
         """Say that ``more`` envelopes have become ours."""
         self._acknowledged += more
         self.outgoing.append(frames.acknowledge(self._acknowledged))
+
+
+def sign_in_error(reason: Refusal, *, was_in: bool) -> RefusedError:
+    """What is wrong if a claim or sign-in is refused. ``was_in``: whether this account has signed in before."""
+    if was_in and reason is Refusal.NAME_TAKEN:
+        words = "this account's name was removed from the relay, or is somebody else's there by now"
+        return RefusedError(words, "name_lost")
+    return RefusedError(why_refused(reason), reason.name.lower())
 
 
 def _reason(answer: Message) -> Refusal | None:

@@ -70,6 +70,8 @@ def sentence_for(error: E2EChatError) -> str:
 REFUSALS = {
     "name_taken": "Names that look alike count as one; choose another name.",
     "registration_closed": "Ask whoever runs the relay for an address to join with: it ends in a token, and is good for a few names and some days.",
+    "name_lost": "Ask whoever runs the relay. What was said stays in this profile; to go on, make an account under another name: e2echat --home NEW init NAME --relay ADDRESS",
+    "stale": "Use the newer one. To go on with this one instead: e2echat backup FILE, then e2echat --home NEW restore FILE",
     "mailbox_full": "The other side has not fetched its messages for long; this one is kept and tried again.",
     "limit": "That was much in a short time; try again later.",
     "storage": "The relay's disk is in trouble; try again later, or tell whoever runs it.",

@@ -4,12 +4,14 @@ import socket
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
 
 from e2echat.client import inquiries
 from e2echat.client.account import Account
+from e2echat.client.address_book import AddressBook
 from e2echat.client.arrivals import Arrivals
 from e2echat.client.events import AllIn, KeyChanged, MessageArrived, MessageState
 from e2echat.client.link import Link
@@ -27,6 +29,8 @@ from e2echat.errors import (
     TextTooLongError,
     WrongRelayError,
 )
+from e2echat.relay import operating
+from tests.helpers.inside import inside
 
 if TYPE_CHECKING:
     from tests.client.conftest import Site
@@ -82,6 +86,18 @@ def test_a_taken_name_leaves_no_profile(site: "Site", tmp_path: Path) -> None:
         Account.create(tmp_path / "second", "Alice", site.address, None, timeout=PATIENCE)
     assert refused.value.reason == "name_taken"
     assert not (tmp_path / "second").exists()
+
+
+def test_a_name_that_the_relay_removed_is_not_called_taken(site: "Site") -> None:
+    site.create("alice").close()
+    operating.remove(site.directory / "relay", "alice")
+    alice = site.open("alice")
+    while alice.status().problem is None or "claiming" in str(alice.status().problem):
+        assert alice.next_event(PATIENCE)
+    with pytest.raises(RefusedError, match="was removed from the relay") as refused:
+        alice.require_connection()
+    assert refused.value.reason == "name_lost"
+    assert "removed" in (alice.status().problem or "")
 
 
 def test_a_relay_that_is_down_leaves_no_profile(tmp_path: Path) -> None:
@@ -375,6 +391,7 @@ def test_a_changed_key_is_loud_everywhere(site: "Site", monkeypatch: pytest.Monk
     monkeypatch.setattr(inquiries, "ASK_AGAIN", 100)
     alice, bob = site.create("alice"), site.create("bob")
     _meet(alice, bob)
+    number, theirs = alice.safety("bob").number, inside(bob)._own.identity.raw
     bob.close()
     site.stop()
     for path in (site.directory / "relay").glob("relay.db*"):
@@ -391,6 +408,14 @@ def test_a_changed_key_is_loud_everywhere(site: "Site", monkeypatch: pytest.Monk
     with pytest.raises(KeyChangedError) as held:
         alice.send("bob", "held as well")
     assert held.value.message_id is not None
-    assert [contact.key_changed for contact in alice.contacts()] == [True]
+    with pytest.raises(KeyChangedError, match="bob's former key"):
+        alice.verify("bob", number)
+    assert [(contact.key_changed, contact.verified) for contact in alice.contacts()] == [(True, False)]
+    with monkeypatch.context() as repentant:
+        repentant.setattr(AddressBook, "look_up", lambda *_, **__: SimpleNamespace(identity=theirs))
+        alice.verify("bob", number)
+    assert [(contact.key_changed, contact.verified) for contact in alice.contacts()] == [(False, True)]
+    with pytest.raises(KeyChangedError):
+        alice.wait(alice.send("bob", "held again"), DELIVERED, PATIENCE)
     alice.accept("bob")
-    assert _hear(impostor, 2) == ["for bob alone", "held as well"]
+    assert _hear(impostor, 3) == ["for bob alone", "held as well", "held again"]
