@@ -31,6 +31,8 @@ class KeeperMethods:
     _holding: Holding
     let_go: Callable[[E2EChatError], None]
     deleted = False
+    locking = False
+    """What opens the profile is given to nobody any more."""
 
     def _begin_to_keep(self) -> None:
         self._resealing = threading.Lock()
@@ -64,11 +66,17 @@ class KeeperMethods:
     def lock(self) -> None:
         """See ``Custody.lock``; returns before the account is closed."""
         require_passphrase(self._holding.profile)
-        # First: who is suspended, or just about to be given what opens the vault, hears of it in no other way.
-        self._holding.profile.mark.renew()
+        self.locking = True
+        # First: who is suspended, or has just been given what opens the vault, hears of it in no other way.
+        try:
+            self._holding.profile.mark.renew()
+        except E2EChatError:
+            self.locking = False
+            raise
         self.let_go(LockedError(str(LockedError.__doc__)))
 
     def _lock_unattended(self) -> None:
+        self.locking = True
         # A disk that does not take the mark is no reason to stay open.
         with suppress(E2EChatError):
             self._holding.profile.mark.renew()

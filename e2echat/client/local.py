@@ -27,6 +27,7 @@ from e2echat.errors import (
     E2EChatError,
     KeyChangedError,
     LocalError,
+    LockedError,
     RefusedError,
     RelayUnreachableError,
     WrongRelayError,
@@ -124,6 +125,9 @@ class LocalAccount(MessageMethods, PairingMethods, SafekeepingMethods, StandingM
 
     def bequest(self) -> str:
         """See ``agent.Host``."""
+        # Whoever comes after the new mark was made would take it for his own, and outlive the lock.
+        if self.locking or self.deleted:
+            raise LockedError(str(LockedError.__doc__))
         return self.vault.secrets.hex()
 
     def connect(self) -> None:

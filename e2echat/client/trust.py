@@ -10,6 +10,7 @@ from e2echat.client.peers import Peers
 from e2echat.client.rotation import Rotation
 from e2echat.crypto.keys import Device, Identity, safety_number
 from e2echat.crypto.session import ReplyRoute
+from e2echat.errors import KeyChangedError
 from e2echat.store.rows import ContactRow
 from e2echat.wire.address import RelayAddress
 
@@ -43,15 +44,26 @@ class Trust:
         self.outbox.tell_route(self.context.records.contact(contact.id))
 
     def introduce(self, identity: Identity, device: Device, route: ReplyRoute, how: str) -> ContactRow:
-        """These are somebody's records, beyond doubt: a contact, verified, and reached there.
+        """These are the records of whoever was paired with: a contact, verified, and reached there.
+
+        Whoever pairs gives himself a name. So he takes no other's place: where the name is known, the key must be the one in force, or
+        the one whose change the person was told of. With a code, nobody has said yet that the name is his: the relay is asked first.
 
         Raises:
-            KeyChangedError: a certificate older than one that the same identity has shown; nothing happened.
+            KeyChangedError: another key than the name is known with, or a certificate older than one that the same identity has
+                shown; nothing happened.
         """
         relay = RelayAddress.parse(route.address)
         row = self.context.records.find_contact(relay.key, identity.name)
         if row is None:
             row = self.peers.add(relay, identity, device, "contact")
+        elif identity.key not in {
+            Identity.parse(raw).key for raw in (row.identity, row.changed_identity) if raw
+        }:
+            name = self.context.peer_name(row)
+            raise KeyChangedError(
+                f"whoever this is calls himself {name} and has another key than the {name} whom you know, so nothing was changed"
+            )
         elif self.peers.meet(row, identity, device):
             row = self.peers.dismiss_change(row)
         else:
@@ -62,7 +74,8 @@ class Trust:
             row = self.peers.unblock(row)
         self.accept(row)
         row = self.peers.reach(self.context.records.contact(row.id), route)
-        row = self.peers.decide(replace(row, vouched=True, verified_at=self.context.now, verified_by=how))
+        vouched = row.vouched or how == "link"
+        row = self.peers.decide(replace(row, vouched=vouched, verified_at=self.context.now, verified_by=how))
         self.outbox.tell_route(row)
         return row
 

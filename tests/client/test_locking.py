@@ -20,8 +20,16 @@ from e2echat.client.events import MessageArrived
 from e2echat.client.local import LocalAccount
 from e2echat.client.own import Own
 from e2echat.client.settings import Settings
-from e2echat.errors import LocalError, LockedError, NoProfileError, ProfileBusyError, WrongPassphraseError
+from e2echat.errors import (
+    LocalError,
+    LockedError,
+    NoProfileError,
+    ProfileBusyError,
+    StorageError,
+    WrongPassphraseError,
+)
 from e2echat.store.database import Database
+from e2echat.store.lock_mark import LockMark
 from e2echat.store.passphrase import FLOOR
 from e2echat.store.profile import Profile
 from e2echat.store.vault import VaultContents, seal_vault
@@ -310,3 +318,38 @@ def test_there_is_nothing_to_hold_without_a_passphrase(site: "Site") -> None:
     site.create("carol").close()
     with pytest.raises(LocalError), Account.guarded(site.home("carol"), print):
         pass
+
+
+@pytest.mark.parametrize("way", ["asked", "idle"])
+def test_what_opens_it_is_given_to_nobody_while_it_is_being_locked(
+    alice: Account, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    """Whoever comes behind the new mark would take it for his own, and stay open."""
+    local = inside(alice)
+    assert local.bequest()
+    given: list[str] = []
+    renew = LockMark.renew
+
+    def renew_and_ask(mark: LockMark) -> None:
+        renew(mark)
+        with suppress(LockedError):
+            given.append(local.bequest())
+
+    monkeypatch.setattr(LockMark, "renew", renew_and_ask)
+    if way == "asked":
+        local.lock()
+    else:
+        local._lock_unattended()
+    assert given == []
+
+
+def test_a_lock_that_the_disk_does_not_take_changes_nothing(
+    alice: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: LockMark) -> None:
+        raise StorageError("the disk is full")
+
+    monkeypatch.setattr(LockMark, "renew", fail)
+    with pytest.raises(StorageError):
+        inside(alice).lock()
+    assert inside(alice).bequest()

@@ -6,6 +6,9 @@ from e2echat.client.events import KeyChanged, MessageState, NewStranger, Paired,
 from e2echat.client.pairing import codes as pairings
 from e2echat.client.pairing.codes import LIFE, MOST_RUNS, Run
 from e2echat.crypto.codes import Code
+from e2echat.crypto.keys import Device, ExchangeKey, Identity
+from e2echat.crypto.pairing import Card
+from e2echat.crypto.primitives import SystemRandomness
 from e2echat.errors import PairingError
 from e2echat.wire.relay_messages import Refusal
 from tests.world import Person, World
@@ -56,7 +59,7 @@ def test_both_are_verified_and_talk(world: World, people: tuple[Person, Person])
     for person, other in ((alice, bob), (bob, alice)):
         contact = person.contact(other.name)
         assert (contact.identity, contact.device) == (other.own.identity.raw, other.own.device.device.raw)
-        assert (contact.standing, contact.verified_by, contact.vouched) == ("contact", "code", True)
+        assert (contact.standing, contact.verified_by, contact.vouched) == ("contact", "code", False)
         assert contact.verified_at is not None
         assert not contact.knock
         assert _links(person) == set()
@@ -67,6 +70,7 @@ def test_both_are_verified_and_talk(world: World, people: tuple[Person, Person])
     answer = alice.send("bob", "hi")
     world.settle()
     assert alice.state(answer) is MessageState.DELIVERED
+    assert alice.contact("bob").vouched
     assert not any(isinstance(event, NewStranger) for event in (*alice.events, *bob.events))
 
 
@@ -238,10 +242,60 @@ def test_whom_we_had_blocked_is_let_in_again(world: World, people: tuple[Person,
     assert alice.contact("bob").verified_at is not None
 
 
-def test_a_changed_key_is_accepted_by_pairing_anew(world: World) -> None:
+@pytest.mark.parametrize("verified", [False, True])
+@pytest.mark.parametrize("inviting", [False, True])
+def test_nobody_takes_anothers_place_by_pairing(world: World, *, inviting: bool, verified: bool) -> None:
+    alice, bob = world.introduce()
+    if verified:
+        alice.verify("bob", bob)
+    before = alice.contact("bob")
+    mallory = world.usurp(bob)
+    alice.events.clear()
+    first, second = (alice, mallory) if inviting else (mallory, alice)
+    invitation = invite(first)
+    joining = join(second, invitation.code)
+    world.pass_time(10)
+    told = invitation.error if inviting else joining.error
+    assert isinstance(told, PairingError)
+    assert "another key than the bob whom you know" in str(told)
+    after = alice.contact("bob")
+    assert (after.identity, after.mailbox, after.capability) == (
+        before.identity,
+        before.mailbox,
+        before.capability,
+    )
+    assert (after.verified_at, after.verified_by) == (before.verified_at, before.verified_by)
+
+
+@pytest.mark.parametrize("inviting", [False, True])
+def test_a_name_that_is_somebody_elses_gets_nothing(
+    world: World, monkeypatch: pytest.MonkeyPatch, *, inviting: bool
+) -> None:
+    alice, _, mallory = world.join("alice", "carol", "mallory")
+    identity = Identity.create(mallory.key, "carol")
+    device = Device.create(mallory.key, identity, 1, ExchangeKey.generate(SystemRandomness()).public)
+    pairings = mallory.engine.pairings
+    own = pairings._card()
+    monkeypatch.setattr(pairings, "_card", lambda: Card(identity, device, own.route))
+    first, second = (alice, mallory) if inviting else (mallory, alice)
+    join(second, invite(first).code)
+    world.pass_time(10)
+    message = alice.send("carol", "for carol alone")
+    world.pass_time(30, 4)
+    assert alice.state(message) is not MessageState.DELIVERED
+    assert any(isinstance(event, KeyChanged) for event in alice.events)
+    assert mallory.rows("alice") == []
+
+
+def test_a_key_whose_change_was_told_is_accepted_by_pairing_anew(world: World) -> None:
     alice, bob = world.introduce()
     alice.verify("bob", bob)
     again = world.usurp(bob)
+    again.send("alice", "I lost my keys")
+    world.settle()
+    alice.send("bob", "asks whose key it is")
+    world.pass_time(30, 2)
+    assert alice.contact("bob").key_changed
     alice.events.clear()
     _pair(world, alice, again)
     contact = alice.contact("bob")

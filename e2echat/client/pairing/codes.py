@@ -220,6 +220,9 @@ class Pairings:
             try:
                 card, answer = run.side.answer(heard[0], own, self._context.randomness)
                 run.peer = self._introduce(card)
+            except KeyChangedError as error:
+                self._end(run, PairingError(str(error)))
+                return
             except (RemoteError, InvalidAddressError):
                 self._end(run, PairingError(WRONG))
                 return
@@ -243,6 +246,8 @@ class Pairings:
                 run.peer = self._introduce(card)
                 run.leaving, run.ask_at = True, 0
                 context.tell(Paired(run.peer, "code", verified=True))
+        except KeyChangedError as error:
+            self._end(run, PairingError(str(error)))
         except (RemoteError, InvalidAddressError):
             self._end(run, PairingError(REFUSED))
 
