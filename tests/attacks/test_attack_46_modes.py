@@ -59,10 +59,12 @@ def test_at_no_instant_readable_by_others(
         modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in profile.home.iterdir()}
         database.close()
     made = {name: mode for name, mode in first_modes.items() if name != tmp_path.name}
-    assert made == dict.fromkeys(("lock", "database", "vault.new", "vault", "locked"), 0o600) | {
-        "home": 0o700
-    }
-    assert modes == dict.fromkeys(("lock", "database", "database-wal", "vault", "locked"), 0o600)
+    assert made == dict.fromkeys(
+        ("incomplete", "lock", "database", "vault.new", "vault", "locked"), 0o600
+    ) | {"home": 0o700}
+    assert modes == dict.fromkeys(
+        ("incomplete", "lock", "database", "database-wal", "vault", "locked"), 0o600
+    )
 
 
 def test_opened_wide_is_mended(tmp_path: Path, no_umask: None) -> None:
@@ -74,7 +76,7 @@ def test_opened_wide_is_mended(tmp_path: Path, no_umask: None) -> None:
         path.chmod(0o777)
     Profile.open(profile.home)
     found = {path.name: stat.S_IMODE(path.stat().st_mode) for path in (profile.home, *profile.home.iterdir())}
-    assert found == {"home": 0o700, "lock": 0o600, "vault": 0o600, "database": 0o600}
+    assert found == dict.fromkeys(("incomplete", "lock", "vault", "database"), 0o600) | {"home": 0o700}
 
 
 @pytest.mark.parametrize("name", ["vault", "vault.new", "database", "database-wal", "lock", "locked"])
