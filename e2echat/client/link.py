@@ -76,6 +76,8 @@ class Link:
         self._dropped = False
         """This connection is to end."""
         self._staying_down = False
+        self._hurried = False
+        """Somebody wants something of the relay: the next attempt is not to wait for long."""
         self._closed = False
         self._flush_until = 0.0
 
@@ -106,6 +108,12 @@ class Link:
         with self._quiet:
             self._dropped = self._unsent is not None
             self._staying_down |= not retry
+        self._wake()
+
+    def hurry(self) -> None:
+        """Connect soon, if the link is down; however often this is called, not sooner than after a first failure."""
+        with self._quiet:
+            self._hurried = self._unsent is None
         self._wake()
 
     def close(self, *, flush: float = 0) -> None:
@@ -273,8 +281,12 @@ class Link:
 
     def _pause(self, seconds: float) -> bool:
         """Wait before the next attempt; True if the machine is on another network by then, and will not wait longer."""
-        deadline, source = self._clock() + seconds, self._dialer.source()
+        begun, source = self._clock(), self._dialer.source()
+        deadline = begun + seconds
         while (now := self._clock()) < deadline and not (self._closed or self._staying_down):
+            if self._hurried:
+                self._hurried = False
+                deadline = min(deadline, begun + self._pace.retry_first)
             self._waiter.wait({}, min(deadline, now + self._pace.look))
             if self._dialer.source() not in (source, None):
                 return True

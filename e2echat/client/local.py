@@ -182,6 +182,7 @@ class LocalAccount(MessageMethods, PairingMethods, SafekeepingMethods, StandingM
         reply, chosen = (parsed_id(each) if each else None for each in (reply_to, message_id))
         contact = self._book.known_or_met(peer, timeout)
         added = self._runtime.step(lambda: self._add_once(contact, text, reply, chosen)).hex()
+        self._runtime.hurry()
         if contact.key_changed:
             raise KeyChangedError(f"the key of {peer} has changed; the message is held", added)
         return added

@@ -83,6 +83,12 @@ class Runtime:
                 self.all_in = False
                 self._connect_own()
 
+    def hurry(self) -> None:
+        """Somebody has something to send: what is not connected tries again soon."""
+        with self._changed:
+            for link in self._links.values():
+                link.hurry()
+
     @property
     def started(self) -> bool:
         """Whether it connects at all."""

@@ -217,6 +217,21 @@ def test_a_known_peer_is_written_to_once_the_relay_is_back(site: "Site") -> None
     assert _hear(bob, 1) == ["while it was down"]
 
 
+def test_what_is_written_has_the_links_try_again_soon(site: "Site", monkeypatch: pytest.MonkeyPatch) -> None:
+    alice, bob = site.create("alice"), site.create("bob")
+    _meet(alice, bob)
+    hurried: list[Link] = []
+
+    def note(link: Link) -> None:
+        hurried.append(link)
+
+    monkeypatch.setattr(Link, "hurry", note)
+    alice.status()
+    assert not hurried
+    alice.send("bob", "text")
+    assert len(hurried) == 2
+
+
 def test_thirty_messages_wait_through_a_restart_for_somebody_away(site: "Site") -> None:
     alice, bob = site.create("alice"), site.create("bob")
     _meet(alice, bob)

@@ -176,6 +176,39 @@ def test_waits_double_up_to_a_limit_and_a_good_connection_starts_them_over(
     assert waits == [0.25, 0.5, 1, 2, 4, 8, 16, 30, 30, 0.25, 0.5]
 
 
+def test_who_is_in_a_hurry_waits_as_after_a_first_failure(
+    peer: Peer, recorder: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now, waits = 100.0, []
+    made = Link(peer.address, recorder, clock=lambda: now, pace=Pace(retry_first=1, look=2))
+
+    def wait(_interests: Any, deadline: float) -> Ready:
+        nonlocal now
+        waits.append(deadline - now)
+        now = deadline
+        return {}
+
+    monkeypatch.setattr(made._waiter, "wait", wait)
+    monkeypatch.setattr(made._dialer, "source", lambda: "here")
+    assert not made._pause(5)
+    assert waits == [2, 2, 1]
+    # Each time anew, but never more often.
+    for _ in range(2):
+        waits.clear()
+        made.hurry()
+        made.hurry()
+        assert not made._pause(30)
+        assert waits == [1]
+    # A link that is up needs no hurry, nor does it keep it for later.
+    made._unsent = bytearray()
+    made.hurry()
+    made._unsent = None
+    waits.clear()
+    assert not made._pause(5)
+    assert waits == [2, 2, 1]
+    made.close()
+
+
 def test_every_address_of_the_host_is_tried(
     peer: Peer, recorder: Recorder, connect: Callable[..., Link], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -541,6 +541,8 @@ def main() -> None:
         with Path(path).open() as pipe:
             for line in pipe:
                 peer, colon, text = line.rstrip("\n").rpartition(":")
+                if colon:
+                    world.people[peer] = person(peer, unread=1)
                 world.arrive(text, peer if colon else "bob")
 
     arrivals = os.environ.get("E2ECHAT_TEST_ARRIVALS")

@@ -390,10 +390,10 @@ class TestStanding:
         assert conversation.standing == [
             "bob",
             "not verified",
-            "not connected",
+            "not connected, retrying",
+            "nobody answers",
             "1 on the way",
             "[1] queued",
-            "nobody answers",
         ]
 
     def test_a_peer_elsewhere_is_called_without_the_key_of_his_relay(
@@ -412,10 +412,62 @@ class TestStanding:
         assert world.messages[-1].peer == far
 
     def test_what_matters_most_stays(self) -> None:
-        parts = ["bob", "not verified", "connected", "[12] delivered", "/help"]
-        assert fitted(parts, 100) == " | ".join(parts)
-        assert fitted(parts, 30) == "bob | not verified | connected"
-        assert fitted(parts, 2) == "bob"
+        parts = ["bob", "not verified", "connected", "[12] delivered"]
+        assert fitted(parts, "/help", 100) == " | ".join([*parts, "/help"])
+        assert fitted(parts, "/help", 40) == "bob | not verified | connected | /help"
+        assert fitted(parts, "/help", 37) == "bob | not verified | connected"
+        assert fitted(parts, "/help", 2) == "bob"
+
+    def test_a_long_reason_is_shortened_first(self) -> None:
+        reason = "the proxy at 127.0.0.1:9050 does not reach the relay: connection refused"
+        parts = ["bob", "not verified", "not connected, retrying", reason, "1 on the way", "[1] queued"]
+        assert fitted(parts, "/help", 108) == (
+            "bob | not verified | not connected, retrying | the proxy at 127.0.0.1:9… | 1 on the way | [1] queued | /help"
+        )
+        assert fitted(parts, "/help", 90).endswith(
+            "not connected, retrying | the proxy at 127.0.0.1:… | /help"
+        )
+
+    def test_what_is_of_others_is_said_to_be(self, world: "World", person: Callable[..., Any]) -> None:
+        account: Any = world.account_class().open(Path(), str)
+        out = io.StringIO()
+        conversation = Conversation(account, "bob", Output(out, out), on_screen=True)
+        world.people["carol"] = person("carol", unread=2)
+        world.message("to carol", "carol", direction="out", state=MessageState.QUEUED)
+        conversation.begin()
+        assert conversation.standing == ["bob", "not verified", "connected", "2 unread from carol"]
+        world.people["dave"] = person("dave", unread=1)
+        world.people["mallory"] = person("mallory", unread=9, standing="blocked")
+        conversation.enter("hi")
+        assert conversation.standing[3:] == ["1 on the way", "[1] queued", "3 unread elsewhere"]
+
+    def test_what_waited_before_is_counted_until_the_relay_has_it(self, world: "World") -> None:
+        account: Any = world.account_class().open(Path(), str)
+        out = io.StringIO()
+        queued = [
+            world.message(f"{number}", direction="out", state=MessageState.QUEUED) for number in range(15)
+        ]
+        conversation = Conversation(account, "bob", Output(out, out), on_screen=True)
+        conversation.begin()
+        assert "15 on the way" in conversation.standing
+        for message in queued[:5]:
+            world.happen(StateChanged(replace(message, state=MessageState.STORED)))
+        over = threading.Event()
+        over.set()
+        conversation.follow(over)
+        assert "10 on the way" in conversation.standing
+
+    def test_what_was_found_is_not_what_was_sent_last(self, world: "World") -> None:
+        account: Any = world.account_class().open(Path(), str)
+        out = io.StringIO()
+        world.message("long ago", direction="out", state=MessageState.READ)
+        for number in range(RECENT):
+            world.message(f"note {number}", direction="out", state=MessageState.STORED)
+        conversation = Conversation(account, "bob", Output(out, out), on_screen=True)
+        conversation.begin()
+        conversation.enter("/search long ago")
+        assert "[11]" in out.getvalue()
+        assert conversation.standing[-1] == f"[{RECENT}] stored"
 
 
 def test_a_timer_in_force_is_said_at_the_beginning(

@@ -60,14 +60,6 @@ def test_at_the_end_all_that_is_news_is_said() -> None:
     assert marks.settle(0, stays=0) == [([1], DELIVERED)]
 
 
-def test_the_last_one_is_in_view_whatever_comes_of_earlier_ones() -> None:
-    marks = Marks()
-    marks.note(1, STORED, 0)
-    marks.note(2, QUEUED, 0)
-    marks.note(1, READ, 0)
-    assert marks.latest == (2, QUEUED)
-
-
 def test_spans() -> None:
     assert spans([3]) == "[3]"
     assert spans([3, 4, 5, 7, 9, 10]) == "[3]-[5], [7], [9]-[10]"

@@ -274,7 +274,7 @@ class TestOnAScreen:
         with process.arrivals.open("w", buffering=1) as arrivals:
             screen.shows("bob | not verified | connected | /help")
             arrivals.write("carol:not for here\n")
-            screen.shows("1 unread")
+            screen.shows("1 unread from carol")
             screen.type("hi\r")
             screen.shows("1 on the way")
             assert "not for here" not in screen.text()

@@ -18,6 +18,7 @@ from e2echat.client.events import (
     MessageDeleted,
     MessageEdited,
     MessagesExpired,
+    MessageState,
     Reacted,
     StateChanged,
     TypingChanged,
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
 
 RECENT = 10
 """Messages shown again when a conversation is taken up."""
+LOOKED_AT = 200
+"""Messages among which those are that still wait for the relay."""
 ANSWERED = frozenset({"help", "search", "status", "verify", "why"})
 """Commands whose answer reads best below them."""
 
@@ -75,6 +78,8 @@ class Conversation:
         """Messages that are on their way into the outbox, and that ``_send`` will show."""
         self._showing = threading.Lock()
         """Held by who shows a message of ours, so that it is shown once."""
+        self._queued: set[int] = set()
+        """Messages that the relay does not have yet, by their place in the history."""
         self._is_news = False
         self._known: Contact | None = None
         """The peer, as was last said or clear."""
@@ -87,7 +92,9 @@ class Conversation:
         unseen = {message.id for message in waiting}
         contact = self._known = self._contact()
         # Nothing is recorded of somebody to whom nobody has written yet.
-        recent = self._account.history(self.peer, limit=RECENT + len(waiting)) if contact else []
+        recent = self._account.history(self.peer, limit=LOOKED_AT + len(waiting)) if contact else []
+        for message in recent:
+            self._note_queued(message)
         for message in [message for message in recent if message.id not in unseen][-RECENT:]:
             self._stream.show(message, with_state=True)
         if waiting:
@@ -171,6 +178,7 @@ class Conversation:
             case Reacted(message, sender, reaction):
                 self._stream.reacted(message, sender, reaction)
             case MessagesExpired(_, numbers):
+                self._queued.difference_update(numbers)
                 self._stream.forget(numbers)
             case _:
                 return False
@@ -185,7 +193,10 @@ class Conversation:
     def _take_state(self, message: Message) -> None:
         """Also of what another process of this profile has sent."""
         with self._showing:
-            if message.peer != self.peer or message.id in self._sending:
+            if message.peer != self.peer:
+                return
+            self._note_queued(message)
+            if message.id in self._sending:
                 return
             if self._stream.knows(message):
                 self._stream.moved(message)
@@ -224,6 +235,7 @@ class Conversation:
     def _show_sent(self, message_id: str) -> None:
         with self._showing:
             for origin in self._account.provenance(message_id):
+                self._note_queued(origin.message)
                 self._stream.show(origin.message, in_view=not self._on_screen)
             self._sending.discard(message_id)
 
@@ -236,6 +248,12 @@ class Conversation:
 
     # --- how things stand ------------------------------------------------------------------------------------------
 
+    def _note_queued(self, message: Message) -> None:
+        if message.direction == "out" and message.state is MessageState.QUEUED:
+            self._queued.add(message.number)
+        else:
+            self._queued.discard(message.number)
+
     def _contact(self) -> Contact | None:
         return next((contact for contact in self._account.contacts() if contact.name == self.peer), None)
 
@@ -245,13 +263,17 @@ class Conversation:
     def _note_standing(self) -> None:
         if self._has_left_off():
             self._types_until = 0.0
-        contact = self._contact()
-        self._known = self._known or contact
+        contacts, status = self._account.contacts(), self._account.status()
+        self._known = self._known or next((each for each in contacts if each.name == self.peer), None)
+        if not status.queued:
+            # However that was missed.
+            self._queued.clear()
         self.standing = standing_parts(
+            contacts,
             self.peer,
-            contact,
-            self._account.status(),
+            status,
             self._stream.latest_state,
+            queued=len(self._queued),
             busy=bool(self._sending),
             typing=self._types_until > 0.0,
         )

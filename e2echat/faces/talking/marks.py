@@ -23,13 +23,9 @@ class Marks:
     _open: dict[int, _Mark] = field(default_factory=dict)
     """Messages that can still come further, or of which that is not said yet."""
     _said: MessageState | None = None
-    latest: tuple[int, MessageState] | None = None
-    """The last message of ours, and how far it is."""
 
     def note(self, number: int, state: MessageState, now: float, *, said: bool = False) -> None:
         """A message of ours is in ``state`` now; ``said``: its line on the screen says so."""
-        if self.latest is None or number >= self.latest[0]:
-            self.latest = number, state
         known = self._open.get(number)
         if known is None or known.state is not state:
             self._open[number] = _Mark(state, now, said)

@@ -97,9 +97,7 @@ async def _talk(account: "Account", peer: str, out: Output, notify: Notify | Non
         await asyncio.to_thread(account.take_up)
 
     def standing() -> str:
-        return " " + visible(
-            fitted([*conversation.standing, "/help"], prompt.app.output.get_size().columns - 1)
-        )
+        return " " + visible(fitted(conversation.standing, "/help", prompt.app.output.get_size().columns - 1))
 
     prompt = talk_prompt(standing, suspend)
     pen = Pen(account, peer)

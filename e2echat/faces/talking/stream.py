@@ -29,6 +29,8 @@ class Stream:
         """By the message's place in the history."""
         self._messages: dict[int, Message] = {}
         """By number: as they were last heard of."""
+        self._last_sent = 0
+        """The place in the history of the last message of ours that is here."""
         self._marks = Marks()
         self._day: date | None = None
 
@@ -112,8 +114,10 @@ class Stream:
 
     @property
     def latest_state(self) -> tuple[int, MessageState] | None:
-        """The number of our last message, and how far it is."""
-        return self._marks.latest
+        """The number of the last message that we sent, whenever it was shown, and how far it is."""
+        with self._lock:
+            number = self._numbers.get(self._last_sent)
+            return None if number is None else (number, self._messages[number].state)
 
     # --- rules -----------------------------------------------------------------------------------------------------
 
@@ -214,6 +218,8 @@ class Stream:
             self._count += 1
             number = self._numbers[message.number] = self._count
         self._messages[number] = message
+        if message.direction == "out":
+            self._last_sent = max(self._last_sent, message.number)
         return number
 
     def _begin_day(self, message: Message) -> None:
