@@ -5,9 +5,11 @@ import os
 import select
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from typing import BinaryIO, Self
 
 from e2echat.errors import InvalidTextError, TextTooLongError
+from e2echat.faces.echo import echo_off
 from e2echat.faces.sanitiser import visible
 
 MAX_INPUT = 256 * 1024
@@ -43,6 +45,7 @@ class Input:
     def __init__(self, stdin: BinaryIO | None, *, is_terminal: bool) -> None:
         self._stdin = stdin
         self.is_terminal = is_terminal
+        self._unseen: ExitStack | None = None
 
     @classmethod
     def standard(cls) -> Self:
@@ -97,8 +100,23 @@ class Input:
             return self.is_terminal
         return True
 
+    @contextmanager
+    def unseen(self) -> Iterator[None]:
+        """Within, nothing typed is shown from the first secret on: whoever types ahead may be at the next one."""
+        if self._unseen is not None:
+            yield
+            return
+        with ExitStack() as until_the_end:
+            self._unseen = until_the_end
+            try:
+                yield
+            finally:
+                self._unseen = None
+
     def secret(self, question: str) -> str:
         """A typed line, not shown; asked on the terminal even if standard input is a pipe."""
+        if self._unseen is not None:
+            self._unseen.enter_context(echo_off())
         return getpass.getpass(visible(question))
 
     def _has_line(self) -> bool:

@@ -237,6 +237,8 @@ class World:
                     raise NoProfileError
                 if not bequest and world.passphrase is not None and passphrase() != world.passphrase:
                     raise WrongPassphraseError
+                if "E2ECHAT_TEST_OPENING" in os.environ:
+                    Path(os.environ["E2ECHAT_TEST_OPENING"]).read_text()
                 if connect and world.up:
                     world.happen(Connected())
                     world.happen(AllIn())

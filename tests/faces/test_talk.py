@@ -326,6 +326,29 @@ class TestOnAScreen:
         assert "sesame" not in screen.raw
         assert "account" in screen.raw
 
+    @pytest.mark.parametrize("command", [("talk", "--peer", "bob"), ("passphrase",)])
+    def test_what_is_typed_while_a_passphrase_is_looked_at_is_not_echoed_either(
+        self, terminal: Start, process: "Process", command: tuple[str, ...]
+    ) -> None:
+        opening = process.directory / "opening"
+        os.mkfifo(opening)
+        screen = terminal(*command, E2ECHAT_TEST_PASSPHRASE="open sesame", E2ECHAT_TEST_OPENING=str(opening))
+        screen.shows("Passphrase")
+        screen.type("open sesame\n")
+        with opening.open("w"):
+            screen.type("new treasure\n")
+        if command == ("passphrase",):
+            screen.shows("New passphrase:")
+            screen.type("another one\n")
+            screen.shows("Once more:")
+            screen.type("another one\n")
+        else:
+            screen.shows("connected")
+            screen.type("/quit\r")
+        assert screen.ends() == 0
+        assert "treasure" not in screen.raw
+        assert "treasure" not in process.log.read_text()
+
     def test_a_wrong_passphrase(self, terminal: Start) -> None:
         screen = terminal("status", E2ECHAT_TEST_PASSPHRASE="open sesame")
         screen.shows("Passphrase")

@@ -28,7 +28,7 @@ def backup(session: Session, file: Path) -> None:
     It is asked for twice, or read from the file that E2ECHAT_BACKUP_PASSPHRASE_FILE names. An earlier backup of that name
     is replaced.
     """
-    with session.open_account(connect=False) as account:
+    with session.stdin.unseen(), session.open_account(connect=False) as account:
         passphrase = new_backup_passphrase(session.stdin, session.out)
         size = account.backup(str(file.absolute()), passphrase)
     session.out.result(
@@ -53,12 +53,15 @@ def restore(session: Session, file: Path, no_passphrase: bool) -> None:  # noqa:
     What was said since the backup was made is not in it. An installation that still runs elsewhere is signed out.
     """
     stdin, out = session.stdin, session.out
-    with session.account_class().restore(
-        session.home,
-        file,
-        lambda: known_backup_passphrase(stdin, out),
-        lambda: None if no_passphrase else new_passphrase(stdin, out),
-    ) as account:
+    with (
+        stdin.unseen(),
+        session.account_class().restore(
+            session.home,
+            file,
+            lambda: known_backup_passphrase(stdin, out),
+            lambda: None if no_passphrase else new_passphrase(stdin, out),
+        ) as account,
+    ):
         here = account.catch_up(CONNECT_TIMEOUT)
         values = {"type": "restored", "name": account.name, "address": account.address, "connected": here}
         out.result(values, (Style.STRONG, account.name), " is back, with all that the backup held.")
@@ -82,7 +85,7 @@ def passphrase(session: Session, no_passphrase: bool) -> None:  # noqa: FBT001 -
     """
     stdin, out = session.stdin, session.out
     former = cache(lambda: known_passphrase(stdin, out))
-    with session.open_account(connect=False, ask=former) as account:
+    with stdin.unseen(), session.open_account(connect=False, ask=former) as account:
         known = former() if account.status().passphrase else None
         new = None if no_passphrase else changed_passphrase(stdin, out)
         account.change_passphrase(known, new)

@@ -89,7 +89,7 @@ class Session:
                 opening.acquire()
 
         with suspendable(stop):
-            with opening:
+            with opening, self.stdin.unseen():
                 way = os.environ.get(PROXY_VARIABLE) or None
                 made = self.account_class()
                 opened.append(
