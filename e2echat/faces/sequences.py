@@ -10,7 +10,6 @@ from prompt_toolkit.keys import Keys
 
 _CLICK = re.compile(r"\x1b\[(?:<\d+;\d+;\d+[Mm]|\d+;\d+;\d+M)", re.ASCII)
 """As xterm and urxvt report it; nobody here asks for it, so that a program before us has left it on."""
-_CURSOR = re.compile(r"\x1b\[(\d{1,5});\d{1,5}R", re.ASCII)
 
 
 def sequence_keys() -> KeyBindings:
@@ -24,8 +23,8 @@ def sequence_keys() -> KeyBindings:
 
     @keys.add(Keys.CPRResponse, save_before=lambda _event: False)
     def _(event: KeyPressEvent) -> None:
-        cursor = _CURSOR.fullmatch(event.data)
-        if cursor:
-            event.app.renderer.report_absolute_cursor_row(int(cursor[1]))
+        # Whatever row it says: told that it is the last one, the toolkit draws what belongs below a line right there,
+        # and not at the bottom of an empty window.
+        event.app.renderer.report_absolute_cursor_row(event.app.output.get_size().rows)
 
     return keys

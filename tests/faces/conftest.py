@@ -199,7 +199,7 @@ class Terminal:
     def until(self, condition: Callable[[str], bool]) -> str:
         """Read until the screen is as wanted; the timeout of the child bounds it."""
         while not condition(self.text()):
-            self._read()
+            self.read()
         return self.text()
 
     def shows(self, text: str) -> str:
@@ -209,13 +209,14 @@ class Terminal:
         """Read to the end; the exit code."""
         try:
             while True:
-                self._read()
+                self.read()
         except pexpect.EOF:
             pass
         self.child.close()
         return int(self.child.exitstatus if self.child.exitstatus is not None else -self.child.signalstatus)
 
-    def _read(self) -> None:
+    def read(self) -> None:
+        """Once, as much as there is."""
         data = self.child.read_nonblocking(4096, timeout=20)
         self.raw += data
         self.stream.feed(data)

@@ -1,7 +1,9 @@
 """Whatever bytes a terminal sends are text, keys or nothing, and never the end of a conversation."""
 
 import asyncio
+import os
 import random
+import termios
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +12,7 @@ from prompt_toolkit.application import create_app_session
 from prompt_toolkit.input import create_pipe_input
 from prompt_toolkit.output import DummyOutput
 
+from e2echat.faces.talking.keys import Keyboard
 from e2echat.faces.talking.screen import talk_prompt
 
 if TYPE_CHECKING:
@@ -35,7 +38,7 @@ def typed(*inputs: bytes) -> list[str]:
         asyncio.get_running_loop().set_exception_handler(lambda _loop, context: failed.append(context))
         got = []
         with create_pipe_input() as pipe, create_app_session(input=pipe, output=DummyOutput()):
-            prompt = talk_prompt(lambda: "", _nothing)
+            prompt = talk_prompt(pipe, lambda: "", _nothing)
             for data in inputs:
                 pipe.send_bytes(data)
                 line = asyncio.create_task(prompt.prompt_async(set_exception_handler=False))
@@ -124,3 +127,52 @@ def test_what_no_code_expects_costs_a_line(
     assert screen.ends() == 0
     assert "Press ENTER" not in screen.raw
     assert "secret" not in screen.raw
+
+
+def test_keys_stay_raw_while_something_is_printed() -> None:
+    """Else Enter, pressed just then, would not send the line."""
+
+    def modes() -> tuple[bool, bool]:
+        flags = termios.tcgetattr(theirs)
+        return bool(flags[0] & termios.ICRNL), bool(flags[3] & termios.ECHO)
+
+    ours, theirs = os.openpty()
+    with os.fdopen(ours, "rb"), os.fdopen(theirs, "r") as stdin:
+        keyboard = Keyboard(stdin)
+        with keyboard.raw_mode():
+            with keyboard.raw_mode(), keyboard.cooked_mode():
+                assert modes() == (False, False)
+            assert modes() == (False, False)
+            with keyboard.lent():
+                assert modes() == (True, True)
+            assert modes() == (False, False)
+        assert modes() == (True, True)
+
+
+def test_enter_between_two_prompts_sends(
+    terminal: "Callable[..., Terminal]", process: "Process", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The prompt comes back only after the next line was typed."""
+    monkeypatch.setenv("PYTHONPATH", str(process.directory))
+    (process.directory / "sitecustomize.py").write_text(
+        "import os, select\n"
+        "from prompt_toolkit import PromptSession\n"
+        "again = PromptSession.prompt_async\n"
+        "seen = []\n"
+        "async def late(self, *args, **more):\n"
+        "    if seen:\n"
+        "        print('between', flush=True)\n"
+        "        select.select([0], [], [])\n"
+        "    seen.append(1)\n"
+        "    return await again(self, *args, **more)\n"
+        "PromptSession.prompt_async = late\n"
+    )
+    screen = terminal("talk", "--peer", "bob")
+    screen.shows("connected")
+    for number, text in enumerate(("one", "two", "three"), 1):
+        screen.type(f"{text}\r")
+        while screen.raw.count("between") < number:
+            screen.read()
+    screen.type("\x04")
+    assert screen.ends() == 0
+    assert process.log.read_text().splitlines() == ["sent one", "sent two", "sent three"]

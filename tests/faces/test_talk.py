@@ -281,6 +281,25 @@ class TestOnAScreen:
             screen.type("/quit\r")
             assert screen.ends() == 0
 
+    def test_the_status_line_is_right_below_what_is_typed(self, terminal: Start) -> None:
+        screen = terminal("talk", "--peer", "bob")
+        screen.shows("connected")
+        screen.type("\x0cabc")
+        lines = screen.until(lambda text: text.startswith("> abc") and "connected" in text).splitlines()
+        assert [line[:6] for line in lines] == ["> abc", " bob |"]
+        screen.type("\x15\x04")
+        assert screen.ends() == 0
+
+    def test_what_there_is_to_complete_is_listed_once(self, terminal: Start) -> None:
+        screen = terminal("talk", "--peer", "bob")
+        screen.shows("connected")
+        screen.type("/re\t\t\t")
+        screen.type("pl\x08\x08\t\t\x15hi\r")
+        screen.until(lambda text: "alice: hi" in text and text.count("/reply  /react") == 2)
+        screen.type("\x04")
+        assert screen.ends() == 0
+        assert screen.text().count("/reply  /react") == 2
+
     @pytest.mark.parametrize(("key", "code"), [("\x03", 130), ("\x04", 0)])
     def test_leaving_by_key(self, terminal: Start, key: str, code: int) -> None:
         screen = terminal("talk", "--peer", "bob")

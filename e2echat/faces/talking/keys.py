@@ -3,11 +3,15 @@
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING
 
+from prompt_toolkit.buffer import Buffer
 from prompt_toolkit.completion import CompleteEvent, Completer, Completion
 from prompt_toolkit.document import Document
+from prompt_toolkit.input.vt100 import Vt100Input
 from prompt_toolkit.key_binding import KeyBindings, KeyBindingsBase, KeyPressEvent, merge_key_bindings
+from prompt_toolkit.key_binding.bindings.completion import display_completions_like_readline
 
 from e2echat.errors import E2EChatError
 from e2echat.faces.sequences import sequence_keys
@@ -29,6 +33,8 @@ def talk_keys(suspend: Callable[[], Awaitable[None]]) -> KeyBindingsBase:
     def _(event: KeyPressEvent) -> None:
         event.current_buffer.insert_text("\n")
 
+    keys.add("tab")(Listing().complete)
+
     @keys.add("c-z")
     def _(event: KeyPressEvent) -> None:
         event.app.create_background_task(suspended())
@@ -39,6 +45,22 @@ def talk_keys(suspend: Callable[[], Awaitable[None]]) -> KeyBindingsBase:
     return merge_key_bindings([sequence_keys(), keys])
 
 
+class Keyboard(Vt100Input):
+    """The terminal's keys. Within ``raw_mode`` they stay raw, also while something is printed above the prompt.
+
+    As the toolkit has it, Enter typed at such a moment is turned into the end of a line in a text of several, and what
+    was typed shows up twice.
+    """
+
+    def cooked_mode(self) -> AbstractContextManager[None]:
+        """Nothing that is printed above the prompt reads a line there."""
+        return nullcontext()
+
+    def lent(self) -> AbstractContextManager[None]:
+        """Within, the terminal is as before ``raw_mode``."""
+        return super().cooked_mode()
+
+
 class Commands(Completer):
     """Completes what begins with a slash."""
 
@@ -46,6 +68,28 @@ class Commands(Completer):
         """Whole commands, in place of what is typed."""
         typed = document.text_before_cursor
         return [Completion(each, start_position=-len(typed)) for each in completions(typed)]
+
+
+class Listing:
+    """Completion as in a shell, that lists what there is once: the list stays in view."""
+
+    def __init__(self) -> None:
+        self._is_listed = False
+
+    def complete(self, event: KeyPressEvent) -> None:
+        """What Tab does."""
+        buffer = event.current_buffer
+        if self._is_listed:
+            return
+        before = buffer.text
+        display_completions_like_readline(event)
+        if buffer.text == before:
+            self._is_listed = True
+            buffer.on_text_changed += self._forget
+
+    def _forget(self, buffer: Buffer) -> None:
+        self._is_listed = False
+        buffer.on_text_changed -= self._forget
 
 
 class Pen:

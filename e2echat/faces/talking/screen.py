@@ -7,6 +7,7 @@ scrollback is the history.
 
 import asyncio
 import queue
+import sys
 import threading
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from prompt_toolkit import PromptSession
 from prompt_toolkit.application import run_in_terminal
 from prompt_toolkit.history import InMemoryHistory
+from prompt_toolkit.input import Input
 from prompt_toolkit.shortcuts import CompleteStyle
 
 from e2echat.client.settings import Notify
@@ -24,7 +26,7 @@ from e2echat.faces.output import Output, Style, Writable
 from e2echat.faces.sanitiser import visible
 from e2echat.faces.suspension import stop_process, suspendable
 from e2echat.faces.talking.conversation import Conversation
-from e2echat.faces.talking.keys import Commands, Pen, talk_keys
+from e2echat.faces.talking.keys import Commands, Keyboard, Pen, talk_keys
 from e2echat.faces.talking.standing import fitted
 
 if TYPE_CHECKING:
@@ -58,11 +60,14 @@ class AbovePrompt:
         self._terminal.flush()
 
 
-def talk_prompt(standing: Callable[[], str], suspend: Callable[[], Awaitable[None]]) -> "PromptSession[str]":
+def talk_prompt(
+    keyboard: Input, standing: Callable[[], str], suspend: Callable[[], Awaitable[None]]
+) -> "PromptSession[str]":
     """Where lines are typed, over the status line."""
     return PromptSession(
         "> ",
         prompt_continuation="  ",
+        input=keyboard,
         bottom_toolbar=standing,
         erase_when_done=True,
         # What was typed is nowhere but in memory.
@@ -93,13 +98,18 @@ async def _talk(account: "Account", peer: str, out: Output, notify: Notify | Non
     async def suspend() -> None:
         """With the terminal as the shell wants it."""
         await asyncio.to_thread(account.let_go)
-        await run_in_terminal(stop_process)
+        await run_in_terminal(stop)
         await asyncio.to_thread(account.take_up)
+
+    def stop() -> None:
+        with keyboard.lent():
+            stop_process()
 
     def standing() -> str:
         return " " + visible(fitted(conversation.standing, "/help", prompt.app.output.get_size().columns - 1))
 
-    prompt = talk_prompt(standing, suspend)
+    keyboard = Keyboard(sys.stdin)
+    prompt = talk_prompt(keyboard, standing, suspend)
     pen = Pen(account, peer)
     prompt.default_buffer.on_text_changed += lambda buffer: pen.at(buffer.text)
 
@@ -133,7 +143,8 @@ async def _talk(account: "Account", peer: str, out: Output, notify: Notify | Non
     sender = asyncio.create_task(asyncio.to_thread(enter_lines))
     telling = asyncio.create_task(pen.run())
     try:
-        with suspendable(lambda: asyncio.run_coroutine_threadsafe(suspend(), loop).result()):
+        stoppable = suspendable(lambda: asyncio.run_coroutine_threadsafe(suspend(), loop).result())
+        with stoppable, keyboard.raw_mode():
             return await _read_lines(prompt, lines, {follower, sender})
     finally:
         telling.cancel()
