@@ -9,6 +9,8 @@ import click
 
 from e2echat import __version__
 from e2echat.faces.cli.app import app, grouped
+from e2echat.faces.cli.talk import talk
+from e2echat.faces.talking.lines import known_lines
 
 REFERENCE = Path(__file__).parents[1] / "cli.md"
 ENVIRONMENT = {
@@ -64,6 +66,13 @@ def page_lines(page: Page) -> Iterator[str]:
     elif isinstance(command, click.Group):
         yield ".SH COMMANDS"
         yield from _commands(page, command.list_commands(context))
+    if command is talk:
+        yield ".SH LINES"
+        yield _text(
+            "On a terminal a line that begins with a slash is not sent. N is the number before a message."
+        )
+        for line, meaning in known_lines():
+            yield from _entry(line, f"{meaning[:1].upper()}{meaning[1:]}.")
     yield ".SH OPTIONS"
     for parameter in command.get_params(context):
         record = parameter.get_help_record(context)

@@ -41,13 +41,13 @@ class Introductions:
         if answer is Refusal.CROWDED:
             self.inquiries.crowded(link, name, self.context.now, prekeys=prekeys)
         if isinstance(answer, Refusal):
-            self.context.tell(Problem(f"{name}: {why_refused(answer)}"))
+            self.context.tell(Problem(f"what you write to {name} waits: {why_refused(answer)}"))
             return
         try:
             self.outbox.sessions.introduced(contact, answer)
             self.inbox.told(contact)
         except (MalformedError, CryptoError, KeyChangedError) as error:
-            self.context.tell(Problem(f"{name}: {error}"))
+            self.context.tell(Problem(f"what you write to {name} waits: {error}"))
 
     def meet(self, address: str, bundle: Bundle) -> ContactRow:
         """The contact that was looked up, a new one unless it wrote to us meanwhile; with prekeys comes a session.

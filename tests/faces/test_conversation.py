@@ -133,6 +133,20 @@ class TestCommands:
         assert "TIME is a number" in said
         assert "New messages disappear 8 hours" in said
 
+    def test_verify_says_that_it_was_done_already(
+        self, talk: Talk, world: "World", person: Callable[..., Any], number: str
+    ) -> None:
+        assert "already" not in talk("/verify", f"/verify {number}")
+        said = talk("/verify", f"/verify {number}")
+        assert "-- bob is verified already" in said
+        assert "-- That is the number; bob was verified already." in said
+        world.people["bob"] = person("bob", verified=True, key_changed=True)
+        assert "already" not in talk("/verify")
+
+    def test_a_number_that_may_belong_to_the_text(self, talk: Talk, world: "World") -> None:
+        world.message("how many")
+        assert "/reply last 13 apples" in talk("/reply 13 apples")
+
     @pytest.mark.parametrize("line", ["/quti", " /quit", "/etc/hosts", "/reply", "/delete"])
     def test_a_slip_is_said_and_nothing_sent(self, talk: Talk, world: "World", line: str) -> None:
         said = talk(line, "fine")
@@ -308,10 +322,13 @@ class TestStream:
         out = io.StringIO()
         conversation = Conversation(account, "bob", Output(out, out), on_screen=True)
         conversation.begin()
+        world.happen(MessagesExpired("bob", [7]))
         world.happen(MessagesExpired("bob", [1]))
         over = threading.Event()
         over.set()
         conversation.follow(over)
+        assert out.getvalue().count("gone here") == 1
+        assert "-- [1] is gone here; this terminal keeps what it has shown" in out.getvalue()
         conversation.enter("/reply 1 hm")
         assert "no message [1]" in out.getvalue()
 

@@ -10,6 +10,7 @@ import pytest
 from docs.manual import pages
 from e2echat.faces.cli.app import COMMANDS, app
 from e2echat.faces.exits import Exit
+from e2echat.faces.talking.lines import known_lines
 
 MANUAL = pages.manual()
 
@@ -47,6 +48,14 @@ def test_the_first_page_leads_to_the_others_and_has_what_concerns_all() -> None:
     assert [int(code) for code, _ in pages.exit_codes()] == sorted(Exit)
     assert all(meaning in page for _, meaning in pages.exit_codes())
     assert "e2echat talk --peer bob" in page
+
+
+def test_the_page_of_talk_has_what_one_may_type_there() -> None:
+    page = plain(MANUAL["e2echat-talk.1"])
+    for line, meaning in known_lines():
+        assert f"{line}\n{meaning[:1].upper()}{meaning[1:]}.\n" in page
+    assert "/disappear TIME" in page
+    assert not any("/disappear TIME" in plain(text) for name, text in MANUAL.items() if "talk" not in name)
 
 
 @pytest.mark.parametrize(

@@ -26,9 +26,17 @@ COMMANDS = (
 NAMES = tuple(dict.fromkeys(name for name, _, _ in COMMANDS))
 _INCOMPLETE = {name for name, argument, _ in COMMANDS if argument} - {"why", "verify"}
 """What does nothing without an argument."""
+_ALONE = {name for name, argument, _ in COMMANDS if not argument} - {"help", "verify"}
+"""What takes nothing behind it, so that a text may have been meant."""
 LAST = "last"
 _MESSAGE = re.compile(r"\[(\d{1,9})\]|#?(\d{1,9})", re.ASCII)
 _LIKE_A_COMMAND = re.compile(r"/([^\W\d_]+)(?=\s|$)")
+
+
+def known_lines() -> list[tuple[str, str]]:
+    """What one may type that is more than a text, and what it does."""
+    known = [(f"/{name} {arguments}".rstrip(), why) for name, arguments, why in COMMANDS]
+    return [*known, ("//TEXT", "send a text that begins with a slash")]
 
 
 class UnclearError(ValueError):
@@ -62,6 +70,8 @@ def understand(line: str) -> Say | Order | None:
         return Say(line[1:])
     if line.startswith("/"):
         word, *rest = line[1:].split(maxsplit=1) if line[1:2].strip() else [""]
+        if rest and word.lower() in _ALONE:
+            raise UnclearError(f"/{word} takes nothing behind it. To send it as a text: /{line}")
         if word.lower() in NAMES:
             return Order(word.lower(), rest[0].rstrip() if rest else "")
         raise UnclearError(_unknown(word))

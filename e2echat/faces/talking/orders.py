@@ -3,14 +3,14 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from e2echat.client.events import Message
+from e2echat.client.events import Contact, Message
 from e2echat.faces.changes import duration, excerpt, parsed_duration
 from e2echat.faces.input import checked_text
 from e2echat.faces.output import Output, Style
 from e2echat.faces.qr import qr_rows
 from e2echat.faces.status import status_lines
 from e2echat.faces.talking.cards import provenance_lines
-from e2echat.faces.talking.lines import COMMANDS, LAST, Order, UnclearError, split_message
+from e2echat.faces.talking.lines import LAST, Order, UnclearError, known_lines, split_message
 from e2echat.faces.talking.stream import Stream
 from e2echat.faces.talking.verification import verification_rows
 
@@ -120,7 +120,7 @@ class Orders:
         if argument:
             self._account.set_timer(self._peer, parsed_duration(argument))
             return
-        contact = next((each for each in self._account.contacts() if each.name == self._peer), None)
+        contact = self._contact()
         lasting = (
             f"disappear {duration(contact.timer)} after they were read"
             if contact and contact.timer
@@ -141,16 +141,22 @@ class Orders:
     # --- people ----------------------------------------------------------------------------------------------------
 
     def _verify(self, argument: str) -> None:
+        contact = self._contact()
+        verified = contact is not None and contact.verified and not contact.key_changed
         if argument:
             self._account.verify(self._peer, argument)
+            if verified:
+                self._stream.note(f"That is the number; {self._peer} was verified already.")
             return
         number = self._account.safety(self._peer).number
         # To a screen reader, or as ASCII, a picture is noise.
         picture = qr_rows(number) if self._out.is_screen and number.isdecimal() else []
         self._out.notes(verification_rows(self._peer, number, picture, self._out.columns))
+        if verified:
+            self._stream.note(f"{self._peer} is verified already; you may compare once more.")
 
     def _accept(self, _argument: str) -> None:
-        contact = next((each for each in self._account.contacts() if each.name == self._peer), None)
+        contact = self._contact()
         if contact is not None and contact.standing == "contact" and not contact.key_changed:
             raise UnclearError(f"There is nothing to accept: {self._peer} is a contact already.")
         self._account.accept(self._peer)
@@ -158,9 +164,7 @@ class Orders:
     # --- the rest --------------------------------------------------------------------------------------------------
 
     def _help(self, _argument: str) -> None:
-        known = [(f"/{name} {arguments}", why) for name, arguments, why in COMMANDS]
-        known.append(("//TEXT", "send a text that begins with a slash"))
-        self._stream.notes([(f"{what:<20}{why}",) for what, why in known], indent=23)
+        self._stream.notes([(f"{what:<20}{why}",) for what, why in known_lines()], indent=23)
         self._stream.note(
             "N is a number that stands before a message, as in: /reply 3 yes. Alt+Enter begins a new line, Up and "
             "Ctrl+R find what was typed, Tab completes commands."
@@ -172,6 +176,9 @@ class Orders:
 
     def _lock(self, _argument: str) -> None:
         self._account.lock()
+
+    def _contact(self) -> Contact | None:
+        return next((each for each in self._account.contacts() if each.name == self._peer), None)
 
     @staticmethod
     def _require(given: object, sentence: str) -> None:

@@ -140,10 +140,16 @@ class Stream:
                 self._messages[number] = message
 
     def forget(self, places: Sequence[int]) -> None:
-        """Messages are gone from the history, and cannot be referred to any more."""
+        """Messages are gone from the history, and cannot be referred to any more; say so of those that were shown."""
         with self._lock:
-            for place in places:
-                self._messages.pop(self._numbers.pop(place, 0), None)
+            numbers = sorted(self._numbers.pop(place) for place in places if place in self._numbers)
+            for number in numbers:
+                self._messages.pop(number, None)
+        if numbers:
+            self.note(
+                f"{spans(numbers)} {'is' if len(numbers) == 1 else 'are'} gone here; this terminal keeps what it has shown, "
+                "until it is cleared with what has scrolled out of it."
+            )
 
     def name(self, message: Message) -> str:
         """What to call a message by."""
@@ -160,7 +166,8 @@ class Stream:
             if isinstance(which, int):
                 if which not in self._messages:
                     raise UnclearError(
-                        f"There is no message [{which}] here. If it begins the text: {LAST} {which} …"
+                        f"There is no message [{which}] here. If the text itself begins with {which}, say "
+                        f"which message is meant before it, for the last one as in: /reply {LAST} {which} apples"
                     )
                 found = self._messages[which]
                 if whose == "out" and found.direction == "in":
