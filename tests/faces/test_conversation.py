@@ -316,21 +316,34 @@ class TestStream:
         assert "(in reply to alice “an old question”): yes" in said
         assert "(in reply): no" in said
 
-    def test_what_has_disappeared_cannot_be_referred_to(self, talk: Talk, world: "World") -> None:
-        world.shown.append(world.message("secret").id)
+    def test_what_has_disappeared_is_said_to_and_cannot_be_referred_to(
+        self, talk: Talk, world: "World"
+    ) -> None:
+        for number in range(4):
+            world.message(f"{number}", direction="out", state=MessageState.STORED)
         account: Any = world.account_class().open(Path(), str)
         out = io.StringIO()
         conversation = Conversation(account, "bob", Output(out, out), on_screen=True)
         conversation.begin()
-        world.happen(MessagesExpired("bob", [7]))
-        world.happen(MessagesExpired("bob", [1]))
+        for event in (
+            StateChanged(replace(world.messages[3], state=MessageState.READ)),
+            MessagesExpired("bob", [7]),
+            MessagesExpired("bob", [2, 3, 4]),
+        ):
+            world.happen(event)
         over = threading.Event()
         over.set()
         conversation.follow(over)
-        assert out.getvalue().count("gone here") == 1
-        assert "-- [1] is gone here; this terminal keeps what it has shown" in out.getvalue()
-        conversation.enter("/reply 1 hm")
-        assert "no message [1]" in out.getvalue()
+        said = out.getvalue()
+        assert said.count("gone here") == 1
+        assert "-- [2]-[4] are gone here.\n-- What this terminal has shown it keeps" in said
+        assert "[4] read" not in said
+        assert conversation.standing[-1] == "[1] stored"
+        conversation.enter("/reply 3 hm")
+        assert "no message [3]" in out.getvalue()
+        world.happen(MessagesExpired("bob", [1]))
+        conversation.follow(over)
+        assert out.getvalue().endswith("-- [1] is gone here.\n")
 
     def test_what_another_process_sends_is_shown(self, talk: Talk, world: "World") -> None:
         said = talk("here")

@@ -32,6 +32,11 @@ class Marks:
         if said:
             self._said = state
 
+    def drop(self, numbers: list[int]) -> None:
+        """These messages are gone, and nothing is to be said of them any more."""
+        for number in numbers:
+            self._open.pop(number, None)
+
     def answered(self) -> None:
         """The peer has written: whatever had reached him needs no saying any more."""
         for mark in self._open.values():

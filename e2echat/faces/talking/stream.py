@@ -32,6 +32,8 @@ class Stream:
         self._last_sent = 0
         """The place in the history of the last message of ours that is here."""
         self._marks = Marks()
+        self._has_warned = False
+        """It is said that a terminal forgets nothing by itself."""
         self._day: date | None = None
 
     # --- messages --------------------------------------------------------------------------------------------------
@@ -145,10 +147,16 @@ class Stream:
             numbers = sorted(self._numbers.pop(place) for place in places if place in self._numbers)
             for number in numbers:
                 self._messages.pop(number, None)
-        if numbers:
+            self._marks.drop(numbers)
+            sent = (each.number for each in self._messages.values() if each.direction == "out")
+            self._last_sent = max(sent, default=0)
+        if not numbers:
+            return
+        self.note(f"{spans(numbers)} {'is' if len(numbers) == 1 else 'are'} gone here.")
+        if not self._has_warned:
+            self._has_warned = True
             self.note(
-                f"{spans(numbers)} {'is' if len(numbers) == 1 else 'are'} gone here; this terminal keeps what it has shown, "
-                "until it is cleared with what has scrolled out of it."
+                "What this terminal has shown it keeps, until it is cleared with what has scrolled out of it."
             )
 
     def name(self, message: Message) -> str:
