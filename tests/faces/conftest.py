@@ -1,10 +1,13 @@
 """A command line on a fake account: in this process, and in one of its own on a pseudo-terminal."""
 
+import array
+import fcntl
 import importlib.util
 import io
 import os
 import subprocess
 import sys
+import termios
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -192,6 +195,13 @@ class Terminal:
 
     def type(self, text: str) -> None:
         self.child.send(text)
+
+    def until_taken(self) -> None:
+        """Return once the system has handed on what was typed: until then, nothing drops it either."""
+        typed = array.array("i", [0])
+        with Path(f"/proc/{self.child.pid}/fd/0").open("rb") as keyboard:
+            while not typed[0]:
+                fcntl.ioctl(keyboard, termios.FIONREAD, typed)
 
     def text(self) -> str:
         return "\n".join(line.rstrip() for line in self.screen.display).strip()

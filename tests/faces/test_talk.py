@@ -356,6 +356,7 @@ class TestOnAScreen:
         screen.type("open sesame\n")
         with opening.open("w"):
             screen.type("new treasure\n")
+            screen.until_taken()
         if command == ("passphrase",):
             screen.shows("New passphrase:")
             screen.type("another one\n")
