@@ -58,8 +58,16 @@ class NoSuchPeerError(LocalError):
     """Nobody of that name is known to the relay."""
 
 
+class NoSuchUserError(NoSuchPeerError):
+    """Nobody of that name is at this relay."""
+
+
 class PeerBlockedError(LocalError):
-    """That contact is blocked."""
+    """That contact is blocked. ``peer``: who, as one types it."""
+
+    def __init__(self, message: str, peer: str = "PEER") -> None:
+        super().__init__(message)
+        self.peer = peer
 
 
 class InvalidTextError(LocalError):
@@ -156,6 +164,10 @@ class StorageError(EnvironmentFault):
 
 class DamagedStorageError(StorageError):
     """What is on the disk is not what was written there."""
+
+
+class RelayDamagedError(DamagedStorageError):
+    """The relay's database is not what was written there."""
 
 
 class VaultMissingError(DamagedStorageError):

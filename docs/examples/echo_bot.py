@@ -8,8 +8,13 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+if len(sys.argv) != 2:
+    sys.exit("usage: python echo_bot.py PROFILE")
 agent = socket.socket(socket.AF_UNIX)
-agent.connect(str(Path(sys.argv[1]) / "agent.sock"))
+try:
+    agent.connect(str(Path(sys.argv[1]) / "agent.sock"))
+except OSError as error:
+    sys.exit(f"nobody serves {sys.argv[1]}: {error.strerror}; run e2echat --home {sys.argv[1]} daemon")
 lines, numbers = agent.makefile("rw"), count(1)
 
 

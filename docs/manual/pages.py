@@ -76,7 +76,8 @@ def page_lines(page: Page) -> Iterator[str]:
     yield ".SH OPTIONS"
     for parameter in command.get_params(context):
         record = parameter.get_help_record(context)
-        if record:
+        # Arguments are in the synopsis, and the description says what they are.
+        if record and isinstance(parameter, click.Option):
             yield from _entry(*record)
     if command is app:
         yield from _whole(command.epilog or "")

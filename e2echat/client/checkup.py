@@ -58,6 +58,18 @@ def checkup(
         open_account: called once what needs no passphrase has been looked at, unless that is in the way.
         timeout: seconds for the relay.
     """
+    said: set[str] = set()
+    for found in _findings(home, open_account, timeout):
+        if isinstance(found.error, StorageError) and found.words in said:
+            yield _unseen(found.check, "for the same reason")
+            continue
+        said.add(found.words)
+        yield found
+
+
+def _findings(
+    home: Path, open_account: Callable[[], AbstractContextManager[Account]], timeout: float
+) -> Iterator[Finding]:
     own, home = versions(), home.absolute()
     yield _fine("versions", f"e2echat {own.e2echat}, protocol {own.protocol}, {_libraries(own)}")
     for check, look in _OF_FILES.items():

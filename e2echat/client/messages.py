@@ -194,7 +194,7 @@ def parsed_id(message_id: str) -> bytes:
         LocalError: it is none.
     """
     if not re.fullmatch("[0-9a-f]{32}", message_id):
-        raise LocalError("a message id has 32 hexadecimal digits")
+        raise LocalError("a message id has 32 hexadecimal digits; e2echat history PEER --ids shows them")
     return bytes.fromhex(message_id)
 
 

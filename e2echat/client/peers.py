@@ -170,7 +170,8 @@ class Peers:
             PeerBlockedError: so it is.
         """
         if row.standing == "blocked":
-            raise PeerBlockedError(f"you have blocked {self.context.peer_name(row)}")
+            peer = self.context.peer_name(row)
+            raise PeerBlockedError(f"you have blocked {peer}", peer)
 
     def unblock(self, row: ContactRow) -> ContactRow:
         """A contact again, who learns our present capability."""

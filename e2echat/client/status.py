@@ -5,6 +5,8 @@ from datetime import datetime
 
 MOST_SKEW = 60.0
 """Seconds by which two clocks may differ beyond a round trip."""
+_UNITS = {"days": 86_400, "hours": 3_600, "minutes": 60}
+"""Of which there are two at least, or another one is taken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,14 @@ class Status:
     versions: Versions | None = None
 
 
+def span_words(seconds: float) -> str:
+    """A span of time in the unit that people would take: ``3 hours``."""
+    for unit, size in _UNITS.items():
+        if seconds >= 2 * size:
+            return f"{round(seconds / size):,} {unit}"
+    return f"{seconds:.1f} s"
+
+
 @dataclass(frozen=True, slots=True)
 class RelayAnswer:
     """A relay has proved its key. ``round_trip``: of a ping, in seconds.
@@ -70,7 +80,7 @@ class RelayAnswer:
     def clock_words(self) -> str:
         """Which clock is ahead of which."""
         where = "ahead of" if self.clock_ahead > 0 else "behind"
-        return f"the relay's is {abs(self.clock_ahead):,.1f} s {where} this machine's"
+        return f"the relay's is {span_words(abs(self.clock_ahead))} {where} this machine's"
 
 
 @dataclass(frozen=True, slots=True)

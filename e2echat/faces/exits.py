@@ -7,16 +7,20 @@ from e2echat.errors import (
     CryptoError,
     E2EChatError,
     KeyChangedError,
+    ListenError,
     LocalError,
     LockedError,
     MalformedError,
     NoSuchPeerError,
+    NoSuchUserError,
     OutOfTimeError,
     PeerBlockedError,
     ProfileBusyError,
     RefusedError,
+    RelayDamagedError,
     RelayUnreachableError,
     RemoteError,
+    TextTooLongError,
     WrongClockError,
     WrongPassphraseError,
     WrongRelayError,
@@ -90,7 +94,10 @@ UNREACHABLE = {
 
 ADVICE: dict[type[E2EChatError], str] = {
     NoSuchPeerError: "Check the name, or try again once they have joined. Somebody on another relay is NAME@ADDRESS, with that relay's address.",
-    PeerBlockedError: "To undo that: e2echat accept PEER",
+    NoSuchUserError: "Who has one is listed by: e2echat relay users",
+    TextTooLongError: "Send it in parts, each of which fits.",
+    RelayDamagedError: "Put a copy of the data directory back; or move relay.db* away and keep relay.key: then the relay starts empty at the same address, and clients claim their names again.",
+    ListenError: "If another program has the port, stop it, or listen elsewhere: e2echat relay --listen HOST:PORT. A port below 1024 takes privileges.",
     WrongRelayError: "The PIN in the address belongs to another relay, or somebody poses as this one. Ask whoever runs it for the address again.",
     MalformedError: "What answers there is no relay, or one of another version: see that host and port are right.",
     RelayUnreachableError: "Check that the relay runs, and that this machine reaches it.",
@@ -103,6 +110,8 @@ def advice_for(error: E2EChatError) -> str | None:
     """What to do next, if the sentence itself does not say it."""
     if isinstance(error, RefusedError):
         return REFUSALS.get(error.reason)
+    if isinstance(error, PeerBlockedError):
+        return f"To undo that: e2echat accept {error.peer}"
     if isinstance(error, RelayUnreachableError) and error.why in UNREACHABLE:
         return UNREACHABLE[error.why]
     if isinstance(error, WrongClockError | OutOfTimeError):

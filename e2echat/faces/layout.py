@@ -31,7 +31,7 @@ def broken(text: str, columns: int, first: int, indent: int) -> list[str]:
         return [text]
     # What takes room and shows nothing could otherwise push the rest to where a line begins.
     spaced = "".join(" " if unicodedata.category(char) == "Zs" else char for char in text)
-    for word in _WORDS.findall(spaced):
+    for word in filter(None, _WORDS.findall(spaced)):
         bare = word.rstrip(" ")
         would_fit = not lines and width(bare) <= columns - indent
         if used + width(bare) > room and (line or would_fit):

@@ -4,17 +4,22 @@ import contextlib
 import errno
 import io
 import os
+import re
 import sys
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from enum import Enum
+from functools import partial
 from typing import Protocol, Self, TypeAlias
 
-from e2echat.faces.layout import broken
+from e2echat.faces.layout import broken, width
 from e2echat.faces.sanitiser import visible, visible_lines
 
 CONTINUED = "    "
 """Before every line of a text but its first, so that no text can pose as a message of its own."""
+_COMMAND = re.compile(r"(?:\b[A-Z0-9_]+=\S+ )?\be2echat .*?(?=[,;:.]? *$|[,;:.)] | \()")
+_HELD = "\ufdd0"
+"""A space that no line is broken at: in no text that was made visible."""
 
 
 class Style(Enum):
@@ -104,8 +109,12 @@ class Output:
             stream, stream, colour=self._colour, is_screen=self.is_screen, columns=self._columns
         )
 
-    def line(self, *parts: Part) -> None:
-        """One line of results for people."""
+    def line(self, *parts: Part, indent: int = len(CONTINUED)) -> None:
+        """One line of results for people; broken to fit a screen, it goes on ``indent`` to the right."""
+        self._write_result(self._drawn_to_fit(parts, indent) + "\n")
+
+    def exact(self, *parts: Part) -> None:
+        """One line of what counts as it is: a script, a file, a picture."""
         self._write_result(self._drawn(parts) + "\n")
 
     def text(self, head: tuple[Part, ...], text: str) -> None:
@@ -135,14 +144,14 @@ class Output:
         else:
             self.line(*parts)
 
-    def note(self, *parts: Part, indent: int | None = None) -> None:
+    def note(self, *parts: Part, indent: int = len(CONTINUED)) -> None:
         """One line beside the results. That nobody can read it is no reason to stop working.
 
-        ``indent``: it may be broken to fit a screen, and goes on so far to the right.
+        Broken to fit a screen, it goes on ``indent`` to the right.
         """
         self.notes([parts], indent=indent)
 
-    def notes(self, lines: Iterable[tuple[Part, ...]], *, indent: int | None = None) -> None:
+    def notes(self, lines: Iterable[tuple[Part, ...]], *, indent: int = len(CONTINUED)) -> None:
         """Lines that nothing comes between; each as by ``note``."""
         drawn = "".join(self._drawn_to_fit(parts, indent) + "\n" for parts in lines)
         with contextlib.suppress(OSError):
@@ -190,12 +199,13 @@ class Output:
     def _drawn(self, parts: tuple[Part, ...]) -> str:
         return "".join(self._styled(part) for part in parts)
 
-    def _drawn_to_fit(self, parts: tuple[Part, ...], indent: int | None) -> str:
-        if indent is not None:
-            lines = broken("".join(map(_plain, parts)), self._columns(), 0, indent)
-            if len(lines) > 1:
-                # Only what fits keeps its styles.
-                return f"\n{' ' * indent}".join(lines)
+    def _drawn_to_fit(self, parts: tuple[Part, ...], indent: int) -> str:
+        columns = self._columns()
+        plain = _COMMAND.sub(partial(_held, columns - indent), "".join(map(_plain, parts)))
+        lines = broken(plain, columns, 0, indent)
+        if len(lines) > 1:
+            # Only what fits keeps its styles.
+            return f"\n{' ' * indent}".join(lines).replace(_HELD, " ")
         return self._drawn(parts)
 
     def _styled(self, part: Part) -> str:
@@ -215,6 +225,11 @@ class Output:
         with self._lock:
             stream.write(data)
             stream.flush()
+
+
+def _held(room: int, found: re.Match[str]) -> str:
+    """A command that fits on a line, to be copied from there, in one piece; any other is broken like a text."""
+    return found[0].replace(" ", _HELD) if width(found[0]) <= room else found[0]
 
 
 def _plain(part: Part) -> str:

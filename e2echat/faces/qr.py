@@ -22,4 +22,4 @@ def qr_rows(content: str) -> list[str]:
 def draw_qr(content: str, out: Output) -> None:
     """Draw ``content``, in colours that are read on a light screen, too."""
     for row in qr_rows(content):
-        out.line((Style.PICTURE, row))
+        out.exact((Style.PICTURE, row))

@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from e2echat.client.status import RelayAnswer, Status, Versions
+from e2echat.client.status import RelayAnswer, Status, Versions, span_words
 from e2echat.faces.wording import Json, clock, timestamp
 
 
@@ -68,7 +68,7 @@ def _answer_lines(answer: RelayAnswer) -> list[tuple[str, str]]:
     side = "ahead of" if answer.clock_ahead > 0 else "behind"
     return [
         ("round trip", f"{answer.round_trip * 1000:.1f} ms"),
-        ("relay's clock", f"{abs(answer.clock_ahead):,.1f} s {side} this machine's"),
+        ("relay's clock", f"{span_words(abs(answer.clock_ahead))} {side} this machine's"),
     ]
 
 

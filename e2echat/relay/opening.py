@@ -11,7 +11,7 @@ from pathlib import Path
 
 from e2echat.crypto.keys import SigningKey
 from e2echat.crypto.primitives import Randomness
-from e2echat.errors import CryptoError, MalformedError, StorageError
+from e2echat.errors import CryptoError, DamagedStorageError, MalformedError, RelayDamagedError, StorageError
 from e2echat.relay.accounts import Accounts
 from e2echat.relay.database import Database
 from e2echat.relay.datadir import DataDirectory
@@ -55,8 +55,22 @@ def open_board(
     """Open the database in ``directory``, which must be held.
 
     Raises:
-        StorageError: it cannot be used, or is another relay's.
+        RelayDamagedError: it is damaged, or another relay's.
+        StorageError: it cannot be used.
     """
+    try:
+        return _opened(directory, key, limits, randomness, registration)
+    except DamagedStorageError as error:
+        raise RelayDamagedError(str(error)) from error
+
+
+def _opened(
+    directory: DataDirectory,
+    key: SigningKey,
+    limits: Limits,
+    randomness: Randomness,
+    registration: Registration,
+) -> Opened:
     database = Database(directory.reserve(DATABASE_FILE))
     mailboxes, accounts = SqliteMailboxes(database), Accounts(database)
     try:
@@ -69,7 +83,7 @@ def open_board(
             )
     except (MalformedError, CryptoError) as error:
         database.close()
-        raise StorageError("the relay's database is damaged, or another relay's") from error
+        raise DamagedStorageError("the relay's database is damaged, or another relay's") from error
     except StorageError:
         database.close()
         raise

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from e2echat.crypto.primitives import SystemRandomness
-from e2echat.errors import LocalError, NoSuchPeerError, RelayDataError, StorageError
+from e2echat.errors import LocalError, NoSuchUserError, RelayDataError, StorageError
 from e2echat.relay.datadir import DataDirectory
 from e2echat.relay.identity import RelayIdentity
 from e2echat.relay.limits import Limits
@@ -101,7 +101,7 @@ def _operate(data: Path, request: Reply) -> Reply:
         case None:
             return reply
         case "NO_SUCH_NAME":
-            raise NoSuchPeerError("nobody of that name is at this relay")
+            raise NoSuchUserError("nobody of that name is at this relay")
         case "LIMIT":
             raise LocalError("the name is being claimed just now; try again")
         case "STORAGE":

@@ -9,6 +9,8 @@ from pathlib import Path
 from types import NoneType, UnionType
 from typing import TYPE_CHECKING, Any, Union, get_args, get_origin, get_type_hints
 
+import pytest
+
 from e2echat import errors
 from e2echat.client import agent, rpc, subscription
 from e2echat.client.account import Account
@@ -123,6 +125,21 @@ def test_the_numbers_are_those_of_the_code() -> None:
         assert limit in PAGE
     for state in MessageState:
         assert f"`{state.value}`" in PAGE
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"), [([], b"usage: "), (["nowhere"], b"e2echat --home nowhere daemon")]
+)
+def test_the_example_says_how_it_is_run(arguments: list[str], said: bytes) -> None:
+    done = subprocess.run(
+        [sys.executable, ROOT / "docs/examples/echo_bot.py", *arguments],
+        capture_output=True,
+        check=False,
+        timeout=PATIENCE,
+    )
+    assert done.returncode == 1
+    assert said in done.stderr
+    assert b"Traceback" not in done.stderr
 
 
 def test_the_example_answers_what_waited_and_what_comes(site: "Site") -> None:

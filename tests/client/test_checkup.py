@@ -19,7 +19,7 @@ from e2echat.client.checkup import BACKUP_LASTS, LEAST_FREE, WAITED_LONG, checku
 from e2echat.client.events import MessageState
 from e2echat.client.findings import Finding, State
 from e2echat.client.local import LocalAccount
-from e2echat.client.status import MOST_SKEW, RelayAnswer, Status
+from e2echat.client.status import MOST_SKEW, RelayAnswer, Status, span_words
 from e2echat.client.values import from_json, to_json
 from e2echat.errors import (
     DamagedStorageError,
@@ -360,3 +360,29 @@ def test_a_status_goes_through_the_socket_as_it_is(home: Path, site: "Site") -> 
     assert from_json(Status, to_json(now), "status") == now
     assert now.size > 0
     assert now.free > 0
+
+
+def test_damage_is_told_once(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def damaged(*_: object) -> None:
+        raise DamagedStorageError("page 7 is damaged")
+
+    for name in ("check_database", "status", "contacts"):
+        monkeypatch.setattr(LocalAccount, name, damaged)
+    found = examined(home)
+    assert errors(found) == {"database": DamagedStorageError}
+    assert found["queue"].state is found["owner"].state is State.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (0.04, "0.0 s"),
+        (119.0, "119.0 s"),
+        (120.0, "2 minutes"),
+        (10_800.0, "3 hours"),
+        (30 * 86_400.0, "30 days"),
+    ],
+)
+def test_a_span_is_said_as_people_would(seconds: float, words: str) -> None:
+    assert span_words(seconds) == words
+    assert f"{words} behind" in RelayAnswer("relay", 0.0, -seconds).clock_words

@@ -62,13 +62,26 @@ class TestOptions:
 
     @pytest.mark.parametrize(
         "arguments",
-        [(), ("dance",), ("--dance",), ("send",), ("send", "--peer"), ("send", "--peer", "bob", "a", "b")],
+        [("dance",), ("--dance",), ("send",), ("send", "--peer"), ("send", "--peer", "bob", "a", "b")],
     )
     def test_usage(self, cli: "CommandLine", world: "World", arguments: Sequence[str]) -> None:
         result = cli(*arguments)
         assert (result.code, result.out) == (2, "")
         assert "--help" in result.err
         assert world.closed == 0
+
+    def test_nothing_at_all_shows_what_there_is(
+        self, cli: "CommandLine", capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert cli().code == 0
+        assert "Start here" in capsys.readouterr().out
+
+    @pytest.mark.parametrize(
+        ("typed", "meant"), [("tlak", "talk"), ("recieve", "receive"), ("fingerprnt", "fingerprint")]
+    )
+    def test_what_was_mistyped_is_guessed(self, cli: "CommandLine", typed: str, meant: str) -> None:
+        assert f"Did you mean {meant}?" in cli(typed).err
+        assert "Did you mean" not in cli("xyzzy").err
 
     def test_what_was_typed_wrongly_is_inert(self, cli: "CommandLine") -> None:
         result = cli("\x1b[31mdance\u202e")

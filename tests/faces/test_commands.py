@@ -112,6 +112,30 @@ class TestSend:
             {"type": "sent", "id": f"{1:032x}", "to": "bob", "state": reaches.value}
         ]
 
+    @pytest.mark.parametrize(
+        ("wanted", "reaches", "wrote", "said"),
+        [
+            ("stored", MessageState.QUEUED, True, "kept in the outbox"),
+            ("delivered", MessageState.STORED, False, "only after accepting you"),
+            ("delivered", MessageState.STORED, True, "until the other side connects"),
+            ("read", MessageState.DELIVERED, False, "does not tell what it has read"),
+        ],
+    )
+    def test_what_comes_next_is_said(
+        self,
+        cli: "CommandLine",
+        world: "World",
+        *,
+        wanted: str,
+        reaches: MessageState,
+        wrote: bool,
+        said: str,
+    ) -> None:
+        world.reaches = reaches
+        if wrote:
+            world.message("hello")
+        assert said in cli("send", "--peer", "bob", "hi", "--wait", wanted).err
+
     @pytest.mark.parametrize("arguments", [("-",), ()])
     def test_reads_standard_input_exactly(
         self, cli: "CommandLine", world: "World", arguments: tuple[str, ...]

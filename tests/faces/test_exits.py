@@ -12,14 +12,18 @@ from e2echat.errors import (
     InvalidNameError,
     InvalidTextError,
     KeyChangedError,
+    ListenError,
     LocalError,
     MalformedError,
     NoProfileError,
     NoSuchPeerError,
+    NoSuchUserError,
     OutOfTimeError,
+    PeerBlockedError,
     ProfileBusyError,
     ProfileExistsError,
     RefusedError,
+    RelayDamagedError,
     RelayUnreachableError,
     StorageError,
     TextTooLongError,
@@ -94,3 +98,17 @@ def test_a_wrong_clock_is_shown_to_who_can_tell(error: E2EChatError) -> None:
     advice = advice_for(error)
     assert advice is not None
     assert datetime.now(UTC).strftime("%Y-%m-") in advice
+
+
+def test_advice_names_whom_and_what_it_is_about() -> None:
+    assert advice_for(PeerBlockedError("you have blocked bob", "bob")) == "To undo that: e2echat accept bob"
+    assert "relay users" in str(advice_for(NoSuchUserError()))
+    for error in (
+        RelayDamagedError(),
+        ListenError(),
+        TextTooLongError(),
+        RefusedError("x", "stale"),
+        RefusedError("x", "name_lost"),
+    ):
+        assert advice_for(error)
+    assert "another name" not in str(advice_for(RefusedError("x", "stale")))

@@ -71,3 +71,31 @@ def test_notices_go_on_below_their_beginning() -> None:
     out = io.StringIO()
     Output(out, out, columns=lambda: 30).note("-- ", "one two three four five six seven", indent=3)
     assert out.getvalue() == "-- one two three four five six\n   seven\n"
+
+
+def test_results_and_notices_are_broken_between_words_and_commands_kept_whole() -> None:
+    out = io.StringIO()
+    screen = Output(out, out, columns=lambda: 40)
+    screen.line("fingerprint  ", " ".join(["00ff"] * 16), indent=13)
+    screen.note("If people reach it under another address: e2echat relay --public host:7443")
+    screen.note("Make it anew: VARIABLE=FILE e2echat doctor -h. Then go on.")
+    screen.note("x" * 50)
+    assert out.getvalue().splitlines() == [
+        "fingerprint  00ff 00ff 00ff 00ff 00ff",
+        *(["             00ff 00ff 00ff 00ff 00ff"] * 2),
+        "             00ff",
+        "If people reach it under another",
+        "    address:",
+        "    e2echat relay --public host:7443",
+        "Make it anew:",
+        "    VARIABLE=FILE e2echat doctor -h.",
+        "    Then go on.",
+        "x" * 50,
+    ]
+
+
+def test_what_counts_as_it_is_and_what_is_no_screen_is_not_broken() -> None:
+    out = io.StringIO()
+    Output(out, out, columns=lambda: 40).exact("word " * 30)
+    Output(out, out).line("word " * 30)
+    assert out.getvalue() == f"{'word ' * 30}\n" * 2

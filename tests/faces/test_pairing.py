@@ -1,5 +1,6 @@
 """``invite`` and ``add``, on an account without a relay."""
 
+import io
 import json
 from typing import TYPE_CHECKING
 
@@ -7,6 +8,8 @@ import pytest
 
 from e2echat.client.events import Connected, Paired, PairingFailed
 from e2echat.errors import KeyChangedError, PairingError, RelayUnreachableError
+from e2echat.faces.cli.pairing import patiently
+from e2echat.faces.output import Output
 from e2echat.faces.wording import event_record, notice
 
 if TYPE_CHECKING:
@@ -102,3 +105,25 @@ def test_the_events_are_told_inside_a_conversation() -> None:
     assert notice(BY_CODE, "bob") == "bob and you are paired, and verified on both sides."
     assert notice(BURNT, "bob") == "Somebody tried a wrong code."
     assert event_record(BY_LINK) == {"type": "paired", "peer": "bob", "by": "link", "verified": False}
+
+
+def test_a_short_outage_is_waited_for_and_said_once() -> None:
+    now, notes = [0.0], io.StringIO()
+    out = Output(io.StringIO(), notes)
+    attempts = iter([RelayUnreachableError("nobody answers"), RelayUnreachableError("still nobody"), None])
+
+    def attempt() -> Paired:
+        error = next(attempts)
+        if error:
+            raise error
+        return BY_CODE
+
+    def sleep(seconds: float) -> None:
+        now[0] += seconds
+
+    assert patiently(attempt, out, 10.0, clock=lambda: now[0], sleep=sleep) is BY_CODE
+    assert notes.getvalue().count("nobody") == 1
+    attempts = iter([RelayUnreachableError("nobody answers")] * 100)
+    with pytest.raises(RelayUnreachableError):
+        patiently(attempt, out, 10.0, clock=lambda: now[0], sleep=sleep)
+    assert now[0] <= 12

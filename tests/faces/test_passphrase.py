@@ -105,3 +105,10 @@ def test_asked_for(cli: "CommandLine", world: "World") -> None:
 
 def test_not_asked_for_when_there_is_none(cli: "CommandLine") -> None:
     assert cli("status").code == 0
+
+
+def test_a_new_one_without_a_terminal_says_what_else_there_is(cli: "CommandLine") -> None:
+    said = cli("init", "carol", "--relay", "relay").err
+    assert "locked" not in said
+    assert "--no-passphrase" in said
+    assert "E2ECHAT_PASSPHRASE_FILE" in said

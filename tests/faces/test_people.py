@@ -132,6 +132,11 @@ class TestPeople:
         assert (sent["from"], sent["to"]) == ("alice", "bob")
         assert world.shown == []
 
+    def test_history_shows_the_ids_that_others_take(self, cli: "CommandLine", world: "World") -> None:
+        message = world.message("one")
+        assert cli("history", "bob", "--ids").lines[0].startswith(f"{message.id} ")
+        assert message.id not in cli("history", "bob").out
+
     def test_history_searched_and_limited(self, cli: "CommandLine", world: "World") -> None:
         for text in ("a one", "b", "a two"):
             world.message(text)

@@ -79,3 +79,8 @@ def test_roff_has_no_complaint(name: str) -> None:
         check=False,
     )
     assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_no_entry_is_without_a_description(name: str) -> None:
+    assert not re.search(r"^\.TP\n.*\n\n", MANUAL[f"e2echat-{name}.1"], re.MULTILINE)

@@ -107,7 +107,7 @@ def status(session: Session) -> None:
             session.out.record(status_record(now, answer))
         else:
             for what, how in status_lines(now, answer):
-                session.out.line((Style.FAINT, f"{what:<17}"), how)
+                session.out.line((Style.FAINT, f"{what:<17}"), how, indent=17)
         if problem:
             raise problem
 

@@ -2,6 +2,7 @@
 
 import importlib
 from collections.abc import Iterator, Sequence
+from difflib import get_close_matches
 
 import click
 
@@ -18,14 +19,14 @@ COMMANDS = {
     "send": ("send", "Send one message."),
     "receive": ("receive", "Print what nobody has shown yet."),
     "history": ("people", "Print what was said with somebody."),
-    "invite": ("pairing", "Invite somebody, with a link or a short code."),
-    "add": ("pairing", "Add whoever gave you a link or a short code."),
     "search": ("messages", "Search in all that was said."),
     "edit": ("messages", "Have a text of one's own say something else."),
     "delete": ("messages", "Delete a message of one's own, here and over there."),
     "react": ("messages", "React to a message."),
     "disappear": ("messages", "Let messages with somebody disappear after a time."),
     "keep": ("preferences", "Say how long messages with somebody are kept."),
+    "invite": ("pairing", "Invite somebody, with a link or a short code."),
+    "add": ("pairing", "Add whoever gave you a link or a short code."),
     "contacts": ("people", "List the people this profile knows."),
     "fingerprint": ("keys", "Show one's own fingerprint, or the number to compare with somebody."),
     "verify": ("keys", "Compare the number with what the other person sees."),
@@ -52,6 +53,7 @@ COMMANDS = {
 HEADINGS = {
     "init": "Start here",
     "send": "Say and hear",
+    "edit": "Change what was said, and how long it stays",
     "invite": "People and their keys",
     "status": "Your account and this program",
     "relay": "Run a relay",
@@ -87,6 +89,16 @@ class LazyGroup(click.Group):
         if not isinstance(command, click.Command):
             raise TypeError(cmd_name)
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command that is called; of none, the names that are like it."""
+        if self.get_command(ctx, args[0]) is None and not args[0].startswith("-"):
+            like = get_close_matches(args[0], COMMANDS, n=3)
+            hint = f" Did you mean {' or '.join(like)}?" if like else ""
+            ctx.fail(f"No such command {args[0]!r}.{hint}")
+        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's
         """The list in ``--help``, from the table alone."""
@@ -136,7 +148,7 @@ def run(arguments: Sequence[str], session: Session) -> int:
         The exit code. Whatever a user can cause has been said on stderr; a bug in e2echat itself still raises.
     """
     try:
-        with app.make_context("e2echat", list(arguments), obj=session) as context:
+        with app.make_context("e2echat", list(arguments) or ["--help"], obj=session) as context:
             code = app.invoke(context)
     except click.exceptions.Exit as leaving:
         return leaving.exit_code

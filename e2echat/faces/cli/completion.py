@@ -31,7 +31,7 @@ def completion(session: Session, shell: str) -> None:
         session.out.record({"type": "completion", "shell": shell, "script": text})
         return
     for line in text.splitlines():
-        session.out.line(line)
+        session.out.exact(line)
 
 
 def script(shell: str) -> str:

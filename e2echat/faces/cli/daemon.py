@@ -70,7 +70,7 @@ def daemon(session: Session, unit: bool, locked: bool) -> None:  # noqa: FBT001 
         command = [sys.executable, "-m", "e2echat", "--home", home, "daemon"]
         text = UNIT.format(name=UNIT_NAME, command=" ".join(map(_quoted, command)))
         for line in text.splitlines():
-            session.out.line(line)
+            session.out.exact(line)
         return
     over: queue.SimpleQueue[Told] = queue.SimpleQueue()
     with _ended_by_signals(over):

@@ -55,6 +55,9 @@ def _show(out: Output, found: Finding) -> None:
         values = {"check": found.check, "state": found.state.value, "words": found.words}
         out.record({"type": "finding", **values, "advice": advice, "command": found.command})
         return
-    out.line((_STYLES[found.state], f"{found.state.value:<8}"), f"{found.check:<12}", found.words)
+    out.line((_STYLES[found.state], f"{found.state.value:<8}"), f"{found.check:<12}", found.words, indent=20)
     for more in filter(None, (advice, found.command)):
-        out.line(f"{'':<20}", (Style.STRONG, more) if more is found.command else more)
+        if more is found.command:
+            out.exact(f"{'':<20}", (Style.STRONG, more))
+        else:
+            out.line(f"{'':<20}", more, indent=20)

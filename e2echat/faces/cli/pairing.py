@@ -1,21 +1,26 @@
 """``invite`` and ``add``: two people find each other, and know that it is them."""
 
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import click
 
 from e2echat.client.events import Invitation, Paired, PairingFailed
-from e2echat.errors import InvalidCodeError, PairingError
+from e2echat.errors import InvalidCodeError, PairingError, RelayUnreachableError
 from e2echat.faces.cli.options import common, timeout_option
 from e2echat.faces.cli.session import Session
-from e2echat.faces.exits import Exit
+from e2echat.faces.exits import Exit, sentence_for
 from e2echat.faces.output import Output, Style
 from e2echat.faces.qr import draw_qr
 from e2echat.faces.wording import clock, paired_record, paired_words, timestamp
 
 if TYPE_CHECKING:
     from e2echat.client.account import Account
+
+OUTAGE = 10.0
+"""Seconds for which a relay that is away is waited for."""
+AGAIN = 0.5
 
 
 @click.command(short_help="Invite somebody, with a link or a short code.")
@@ -95,6 +100,32 @@ def _wait(account: "Account", invitation: Invitation, out: Output, deadline: flo
     return None
 
 
+def patiently(
+    attempt: Callable[[], Paired],
+    out: Output,
+    patience: float,
+    *,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Paired:
+    """``attempt``, made again for ``patience`` seconds as long as the relay is not there, which is said once.
+
+    Raises:
+        RelayUnreachableError: it has not come.
+    """
+    deadline, told = clock() + patience, False
+    while True:
+        try:
+            return attempt()
+        except RelayUnreachableError as error:
+            if clock() >= deadline:
+                raise
+            if not told:
+                out.note(f"-- {sentence_for(error)}; trying for another {patience:.0f} s.", indent=3)
+                told = True
+            sleep(AGAIN)
+
+
 @click.command(short_help="Add whoever gave you a link or a short code.")
 @click.argument("code", nargs=-1, metavar="CODE|LINK")
 @timeout_option(120.0, "How many seconds to wait for the other side.")
@@ -109,6 +140,6 @@ def add(session: Session, code: tuple[str, ...], timeout: float) -> None:
     if not text:
         raise InvalidCodeError("there is nothing to add")
     with session.open_account() as account:
-        paired = account.add(text, timeout=timeout)
+        paired = patiently(lambda: account.add(text, timeout=timeout), session.out, min(timeout, OUTAGE))
         session.out.result(paired_record(paired), paired_words(paired))
         session.out.note(f"Write to them: e2echat talk --peer {paired.peer}")

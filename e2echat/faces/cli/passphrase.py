@@ -15,6 +15,8 @@ MAX_FILE = 4096
 NEW_FILE_VARIABLE = "E2ECHAT_NEW_PASSPHRASE_FILE"
 BACKUP_FILE_VARIABLE = "E2ECHAT_BACKUP_PASSPHRASE_FILE"
 
+_NAME_A_FILE = "name a file with the passphrase in"
+
 
 class EmptyPassphraseError(InvalidPassphraseError):
     """A passphrase cannot be empty; for a profile without one, say --no-passphrase."""
@@ -78,26 +80,30 @@ def guided_passphrase(stdin: Input, out: Output, ask: Callable[[str], str]) -> s
 
 def _known(stdin: Input, out: Output, variable: str, question: str) -> str:
     path = os.environ.get(variable)
-    return _from_file(Path(path), variable, out) if path else _asked(stdin, variable, question)
+    if path:
+        return _from_file(Path(path), variable, out)
+    return _asked(
+        stdin, question, f"It is locked and there is no terminal to ask on; {_NAME_A_FILE} {variable}."
+    )
 
 
 def _new(stdin: Input, out: Output, variable: str, question: str) -> str:
     path = os.environ.get(variable)
     if path:
         return _from_file(Path(path), variable, out)
-    first = _asked(stdin, variable, question)
+    without = ", or go without one: --no-passphrase" if variable == FILE_VARIABLE else ""
+    refusal = f"There is no terminal to ask for a passphrase on; {_NAME_A_FILE} {variable}{without}."
+    first = _asked(stdin, question, refusal)
     if not first:
         raise EmptyPassphraseError
-    if _asked(stdin, variable, "Once more: ") != first:
+    if _asked(stdin, "Once more: ", refusal) != first:
         raise InvalidPassphraseError("The two are not the same; nothing was made or changed.")
     return first
 
 
-def _asked(stdin: Input, variable: str, question: str) -> str:
+def _asked(stdin: Input, question: str, refusal: str) -> str:
     if not stdin.can_ask_secret():
-        raise WrongPassphraseError(
-            f"It is locked and there is no terminal to ask on; name a file with the passphrase in {variable}."
-        )
+        raise WrongPassphraseError(refusal)
     return stdin.secret(question)
 
 

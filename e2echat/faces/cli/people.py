@@ -40,11 +40,19 @@ def contacts(session: Session) -> None:
     "--limit", type=click.IntRange(min=1), metavar="N", help="Only the last N, or the first after ID."
 )
 @click.option("--before", callback=words, metavar="ID", help="Only what was said before the message ID.")
+@click.option("--ids", is_flag=True, help="Show each message's ID, which edit, delete and react take.")
 @click.option("--after", callback=words, metavar="ID", help="Only what was said after the message ID.")
 @common()
 @click.pass_obj
 def history(
-    session: Session, peer: str, search: str | None, limit: int | None, before: str | None, after: str | None
+    session: Session,
+    *,
+    peer: str,
+    search: str | None,
+    limit: int | None,
+    before: str | None,
+    after: str | None,
+    ids: bool,
 ) -> None:
     """Print what was said with PEER, oldest first."""
     with session.open_account(connect=False) as account:
@@ -52,4 +60,5 @@ def history(
             if session.out.json:
                 session.out.record(history_record(message))
             else:
-                session.out.text(message_head(message, with_state=True), message_text(message))
+                head = ((Style.FAINT, f"{message.id} "),) if ids else ()
+                session.out.text((*head, *message_head(message, with_state=True)), message_text(message))

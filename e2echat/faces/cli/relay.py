@@ -108,7 +108,7 @@ def relay(  # noqa: PLR0913 - the command's options
     )
     if show_config:
         for line in settings.toml():
-            session.out.line(line)
+            session.out.exact(line)
         return
     _run(_relay(data, settings, record), settings, session)
 

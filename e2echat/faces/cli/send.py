@@ -26,6 +26,9 @@ MEANINGS = {
     MessageState.READ: "it was shown to the other side",
 }
 
+_RECENT = 100
+"""Messages in which a sign of the other side is looked for."""
+
 
 @click.command(short_help="Send one message.")
 @click.option("--peer", required=True, callback=words, metavar="NAME", help="To whom.")
@@ -67,7 +70,7 @@ def send(
             session.out.result(values, f"{state.value}: {MEANINGS[state]}")
             return Exit.DONE
         session.out.result(values, f"{state.value}: not {wanted} yet")
-        session.out.note(_next_step(state))
+        session.out.note(_next_step(state, heard_from=_heard_from(account, peer)))
         return Exit.QUEUED
 
 
@@ -105,7 +108,17 @@ def _text(session: Session, text: str | None) -> str:
     return checked_text(text)
 
 
-def _next_step(state: MessageState) -> str:
+def _heard_from(account: "Account", peer: str) -> bool:
+    """Whether the other side has let us in: it wrote, or confirmed something."""
+    confirmed = (MessageState.RECEIVED, MessageState.DELIVERED, MessageState.READ)
+    return any(message.state in confirmed for message in account.history(peer, limit=_RECENT))
+
+
+def _next_step(state: MessageState, *, heard_from: bool) -> str:
     if state is MessageState.QUEUED:
         return "It is kept in the outbox and leaves with the next command that connects; see: e2echat status"
+    if state is MessageState.DELIVERED:
+        return "It was not shown over there yet, or the other side does not tell what it has read."
+    if heard_from:
+        return "The relay keeps it until the other side connects; nothing is left to do here."
     return "The other side has not confirmed it yet; somebody new does so only after accepting you."
