@@ -66,7 +66,10 @@ class Peers:
         if identity.name != row.name:
             raise HandshakeError("somebody else's keys")
         if device.epoch < self._newest_epoch(row, identity):
-            raise KeyChangedError("an outdated device certificate")
+            name = self.context.peer_name(row)
+            raise KeyChangedError(
+                f"{name} shows an outdated device certificate, as from an older copy of his profile"
+            )
         if identity.raw == row.identity and device.key == self.device(row).key:
             return self._recertify(row, device)
         if (identity.raw, device.raw) != (row.changed_identity, row.changed_device):

@@ -62,7 +62,8 @@ class Trust:
         }:
             name = self.context.peer_name(row)
             raise KeyChangedError(
-                f"whoever this is calls himself {name} and has another key than the {name} whom you know, so nothing was changed"
+                f"whoever this is calls himself {name} and has another key than the {name} whom you know, so nothing was changed. "
+                f"If your {name} has lost his keys, write to him; when you are told of the change: e2echat verify {name}"
             )
         elif self.peers.meet(row, identity, device):
             row = self.peers.dismiss_change(row)

@@ -6,8 +6,7 @@ from e2echat.client.events import KeyChanged, MessageState, NewStranger, Paired,
 from e2echat.client.pairing import codes as pairings
 from e2echat.client.pairing.codes import LIFE, MOST_RUNS, Run
 from e2echat.crypto.codes import Code
-from e2echat.crypto.keys import Device, ExchangeKey, Identity
-from e2echat.crypto.pairing import Card
+from e2echat.crypto.keys import Device, ExchangeKey
 from e2echat.crypto.primitives import SystemRandomness
 from e2echat.errors import PairingError
 from e2echat.wire.relay_messages import Refusal
@@ -258,6 +257,7 @@ def test_nobody_takes_anothers_place_by_pairing(world: World, *, inviting: bool,
     told = invitation.error if inviting else joining.error
     assert isinstance(told, PairingError)
     assert "another key than the bob whom you know" in str(told)
+    assert "e2echat verify bob" in str(told)
     after = alice.contact("bob")
     assert (after.identity, after.mailbox, after.capability) == (
         before.identity,
@@ -268,23 +268,35 @@ def test_nobody_takes_anothers_place_by_pairing(world: World, *, inviting: bool,
 
 
 @pytest.mark.parametrize("inviting", [False, True])
-def test_a_name_that_is_somebody_elses_gets_nothing(
-    world: World, monkeypatch: pytest.MonkeyPatch, *, inviting: bool
-) -> None:
+def test_a_name_that_is_somebody_elses_gets_nothing(world: World, *, inviting: bool) -> None:
+    """He wrote first, so that there is a session: nothing but the question to the relay is in his way."""
     alice, _, mallory = world.join("alice", "carol", "mallory")
-    identity = Identity.create(mallory.key, "carol")
-    device = Device.create(mallory.key, identity, 1, ExchangeKey.generate(SystemRandomness()).public)
-    pairings = mallory.engine.pairings
-    own = pairings._card()
-    monkeypatch.setattr(pairings, "_card", lambda: Card(identity, device, own.route))
-    first, second = (alice, mallory) if inviting else (mallory, alice)
-    join(second, invite(first).code)
+    mallory.pose_as("carol")
+    _pair(world, *((alice, mallory) if inviting else (mallory, alice)))
+    mallory.send("alice", "I am carol")
     world.pass_time(10)
+    assert alice.heard("carol") == ["I am carol"]
     message = alice.send("carol", "for carol alone")
     world.pass_time(30, 4)
-    assert alice.state(message) is not MessageState.DELIVERED
+    assert alice.state(message) is MessageState.QUEUED
     assert any(isinstance(event, KeyChanged) for event in alice.events)
-    assert mallory.rows("alice") == []
+    assert mallory.heard("alice") == []
+
+
+@pytest.mark.parametrize("inviting", [False, True])
+def test_an_outdated_certificate_is_no_wrong_code(world: World, *, inviting: bool) -> None:
+    alice, bob = world.introduce()
+    own = bob.own
+    later = Device.create(
+        bob.key, own.identity, own.device.device.epoch + 1, ExchangeKey.generate(SystemRandomness()).public
+    )
+    alice.step(lambda: alice.engine.peers.meet(alice.contact("bob"), own.identity, later))
+    alice.accept("bob")
+    before = alice.contact("bob")
+    runs = _pair(world, *((alice, bob) if inviting else (bob, alice)))
+    told = str(runs[0 if inviting else 1].error)
+    assert "bob shows an outdated device certificate" in told
+    assert alice.contact("bob") == before
 
 
 def test_a_key_whose_change_was_told_is_accepted_by_pairing_anew(world: World) -> None:

@@ -147,6 +147,19 @@ def test_a_relay_that_names_another_key_is_found_out(world: World, people: tuple
     assert not bob.knows("alice")
 
 
+@pytest.mark.parametrize("verified", [False, True])
+def test_a_link_takes_nobodys_place(world: World, *, verified: bool) -> None:
+    """Relay and link agree, and yet it is another key than the one that the name is known with."""
+    alice, bob = world.introduce()
+    if verified:
+        alice.verify("bob", bob)
+    before = alice.contact("bob")
+    link = make(world.usurp(bob))
+    with pytest.raises(KeyChangedError, match="than the bob whom you know"):
+        join(alice, link)
+    assert alice.contact("bob") == before
+
+
 def test_a_proof_stays_right_when_it_is_sealed_anew(world: World, people: tuple[Person, Person]) -> None:
     """The first session is lost to the inviter, who then hears it in another."""
     alice, bob = people
