@@ -62,6 +62,8 @@ class Sharing:
         self._bequest = bequest
         self._mark: bytes | None = None
         """The profile's mark of being locked as it was when we last were in."""
+        self._first_mark = profile.mark.value
+        """As it was before anybody was asked for a passphrase: who locks meanwhile means us, too."""
         self._changed = threading.Condition()
         # Behind it:
         self._owner: Owner | None = None
@@ -225,7 +227,7 @@ class Sharing:
         return why
 
     def _require_unlocked(self, mark: bytes) -> None:
-        if self._mark not in (None, mark):
+        if mark != (self._first_mark if self._mark is None else self._mark):
             raise self._forget(LockedError(str(LockedError.__doc__)))
         if self._mark is not None and not self.profile.exists:
             raise self._forget(NoProfileError("the account was deleted"))

@@ -60,7 +60,9 @@ def write_backup(
     key = randomness.octets(KEY_SIZE)
     head = _SEAL.seal(key, passphrase, randomness, cost)
     stream = SealedStream(key)
-    with disk_errors(target), database.open("rb") as source, replacement(target) as file:
+    # Beside it in somebody's own directory, where a fixed name may be that of a file of his.
+    new = target.with_name(f".{target.name}.{randomness.octets(8).hex()}.part")
+    with disk_errors(target), database.open("rb") as source, replacement(target, new) as file:
         size = os.fstat(source.fileno()).st_size
         padded = max(_FLOOR, padme(_HEAD + size))
         file.write(head + stream.header)

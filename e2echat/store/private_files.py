@@ -107,17 +107,22 @@ def _overwrite(descriptor: int) -> None:
 
 
 @contextmanager
-def replacement(path: Path) -> Iterator[BinaryIO]:
+def replacement(path: Path, new: Path | None = None) -> Iterator[BinaryIO]:
     """A file to be written, which takes the place of ``path`` once the block has ended without an exception.
+
+    Args:
+        path: where it is to be.
+        new: where it is until then: a name that is free. By itself ``unfinished(path)``, of which a killed process may have left something.
 
     Raises:
         OSError: the disk did not take it; what was there is still there.
         UnsafeProfileError: what is being written was planted by somebody else.
     """
-    new = unfinished(path)
-    try:
+    if new is None:
+        new = unfinished(path)
         new.unlink(missing_ok=True)
-        descriptor = open_private(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
+    descriptor = open_private(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
+    try:
         with os.fdopen(descriptor, "wb") as file:
             yield file
             file.flush()

@@ -353,3 +353,16 @@ def test_a_lock_that_the_disk_does_not_take_changes_nothing(
     with pytest.raises(StorageError):
         inside(alice).lock()
     assert inside(alice).bequest()
+
+
+def test_a_lock_while_the_passphrase_is_asked_for_holds(alice: Account, home: Path) -> None:
+    alice.close()
+
+    def lock_meanwhile() -> str:
+        Profile.open(home).mark.renew()
+        return PASSPHRASE
+
+    with pytest.raises(LockedError):
+        Account.open(home, lock_meanwhile)
+    # It is whoever begins then who is asked anew.
+    _open(home).close()

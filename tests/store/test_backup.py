@@ -85,6 +85,15 @@ def test_anything_else_is_not(write: Callable[[], int], target: Path, content: b
     assert target.read_bytes() == content
 
 
+def test_nothing_beside_it_is_touched(write: Callable[[], int], target: Path) -> None:
+    beside = target.with_name(f"{target.name}.new")
+    beside.write_text("somebody's own")
+    write()
+    assert beside.read_text() == "somebody's own"
+    assert {path.name for path in target.parent.iterdir()} >= {target.name, beside.name}
+    assert not [path for path in target.parent.iterdir() if path.name.endswith(".part")]
+
+
 def test_a_failing_disk_leaves_the_older_one(
     write: Callable[[], int], database: Path, target: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
