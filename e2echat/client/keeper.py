@@ -35,7 +35,9 @@ class KeeperMethods:
     """What opens the profile is given to nobody any more."""
 
     def _begin_to_keep(self) -> None:
-        self._resealing = threading.Lock()
+        self._at_vault = threading.Lock()
+        """Held while its file changes, so that the profile is not let go of meanwhile."""
+        self._let_go = False
         self.idle = Idle(self._lock_unattended)
         self._keep_time()
 
@@ -56,7 +58,8 @@ class KeeperMethods:
         holding = self._holding
         if new is not None:
             normalise(new)
-        with self._resealing:
+        with self._at_vault:
+            self._require_held()
             raw = read_private(holding.profile.vault, MAX_VAULT)
             if open_vault(raw, former) != holding.vault:
                 raise StorageError("the vault is not the one that this profile was opened with")
@@ -89,9 +92,16 @@ class KeeperMethods:
             raise LocalError(f"this is not the account {name}")
         if not local_only:
             leave(own, timeout, SystemRandomness())
-        profile.destroy_vault()
-        self.deleted = True
+        with self._at_vault:
+            self._require_held()
+            profile.destroy_vault()
+            self.deleted = True
         self.let_go(NoProfileError("the account was deleted"))
+
+    def _require_held(self) -> None:
+        """What waits for a relay or for Argon2 may come back when somebody has locked the profile, and others have it."""
+        if self._let_go:
+            raise LockedError(str(LockedError.__doc__))
 
     def unlock(self, passphrase: str) -> None:
         """See ``agent.Host``: it is open."""

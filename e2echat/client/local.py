@@ -142,10 +142,12 @@ class LocalAccount(MessageMethods, PairingMethods, SafekeepingMethods, StandingM
                 self._flush()
         finally:
             self._runtime.close(FLUSH if flush else 0)
-            if self.deleted:
-                self._holding.delete()
-            else:
-                self._holding.release()
+            with self._at_vault:
+                self._let_go = True
+                if self.deleted:
+                    self._holding.delete()
+                else:
+                    self._holding.release()
 
     def _flush(self) -> None:
         sending = str(self._own.address)

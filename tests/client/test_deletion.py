@@ -1,6 +1,8 @@
 """The end of an account: gone at the relay, gone from the disk, its key first, and whoever had it open is done with it."""
 
 import os
+import threading
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -8,13 +10,16 @@ import pytest
 from e2echat.client import keeper, leaving, locking
 from e2echat.errors import (
     LocalError,
+    LockedError,
     NoProfileError,
     NoSuchPeerError,
+    ProfileBusyError,
     RefusedError,
     RelayUnreachableError,
     StorageError,
 )
 from e2echat.store.profile import Profile
+from tests.helpers.inside import inside
 
 if TYPE_CHECKING:
     from tests.client.conftest import Site
@@ -140,3 +145,35 @@ def test_a_relay_that_refuses_keeps_all(site: "Site", monkeypatch: pytest.Monkey
     with pytest.raises(RefusedError):
         alice.delete_account("alice")
     assert alice.name == "alice"
+
+
+@pytest.mark.parametrize("way", ["delete", "passphrase"])
+def test_whoever_was_locked_out_meanwhile_touches_nothing_any_more(
+    site: "Site", monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    """The relay answers late, or Argon2 is slow; by then the profile may be another process's."""
+    alice = site.create("alice")
+    local = inside(alice)
+    vault = local.profile.vault.read_bytes()
+    alice.close()
+    monkeypatch.setattr(keeper, "leave", lambda *_: None)
+    change = {
+        "delete": partial(local.delete_account, "alice"),
+        "passphrase": partial(local.change_passphrase, None, "correct horse"),
+    }[way]
+    with pytest.raises(LockedError):
+        change()
+    assert local.profile.vault.read_bytes() == vault
+    assert not local.deleted
+
+
+def test_the_profile_is_not_let_go_of_while_its_vault_changes(site: "Site") -> None:
+    alice = site.create("alice")
+    local = inside(alice)
+    closing = threading.Thread(target=alice.close)
+    with local._at_vault:
+        closing.start()
+        with pytest.raises(ProfileBusyError):
+            local.profile.lock(0.2)
+    closing.join(PATIENCE)
+    local.profile.lock(PATIENCE).release()

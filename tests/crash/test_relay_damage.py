@@ -26,13 +26,15 @@ def test_it_refuses_to_start_or_serves_who_is_left_many_times(victim: Victim, sh
         victim.damaged(seed)
 
 
-def test_a_database_that_is_none_is_said_in_a_line(victim: Victim) -> None:
+def test_a_database_that_is_none_is_said_with_what_to_do(victim: Victim) -> None:
     victim.whole_again().write_bytes(b"no database" * 10_000)
     with running(victim.data) as relay:
         assert not relay.line
         code, said = relay.end(None)
     assert code == 1
-    assert len(said.splitlines()) == 1
+    fault, advice = said.splitlines()
+    assert fault.startswith("e2echat: ")
+    assert "keep relay.key" in advice
 
 
 def test_damage_while_it_runs_is_in_nobodys_way(victim: Victim) -> None:
