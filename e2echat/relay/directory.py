@@ -63,7 +63,7 @@ class Entry:
         """
         if self._records is None:
             records = Records.parse(self.account, relay_key)
-            if records.identity.name != self.account.name:
+            if records.identity.name != self.account.name or len(self.account.mailbox) != _MAILBOX_SIZE:
                 raise MalformedError("an account that is not as it was made")
             self._records = records
         return self._records
@@ -104,14 +104,8 @@ class Directory:
         self._by_skeleton[skeleton(name)] = name
 
     def restore(self, account: Account, signed: bytes | None, one_time: Iterable[int]) -> Entry:
-        """Take in what the storage holds of one account, once, at the start.
-
-        Raises:
-            MalformedError: the storage holds what was never there.
-        """
+        """Take in what the storage holds of one account, once, at the start; whether that is sound is seen when it is used."""
         entry = Entry(account)
-        if len(account.mailbox) != _MAILBOX_SIZE:
-            raise MalformedError("an account that is not as it was made")
         entry.signed = signed
         entry.one_time.extend(one_time)
         self._by_name[account.name] = entry

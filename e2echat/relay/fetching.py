@@ -43,10 +43,10 @@ class Fetching:
         """Set the puzzle for a knock; the connection's last one is void.
 
         Raises:
-            RefusedRequestError: there is no such name, or no more knocks at it today.
+            RefusedRequestError: there is no such name, its account is damaged, or no more knocks at it today.
         """
-        entry, hello = self._directory.find(message.name), connection.hello
-        if entry is None or hello is None:
+        entry, hello = self._find(message.name), connection.hello
+        if hello is None:
             raise RefusedRequestError(Refusal.NO_SUCH_NAME)
         bits = self.knocks.work(entry.account.mailbox, now)
         challenge = self._randomness.octets(CHALLENGE_SIZE)
@@ -63,9 +63,7 @@ class Fetching:
         Raises:
             RefusedRequestError: with the reason.
         """
-        entry = self._directory.find(message.name)
-        if entry is None:
-            raise RefusedRequestError(Refusal.NO_SUCH_NAME)
+        entry = self._find(message.name)
         knock = self._let_in(connection, message, entry, now)
         if not message.prekeys:
             self._answer(connection, message, entry, knock, None)
@@ -83,6 +81,13 @@ class Fetching:
             connection.counters.short += 1
             self._answer(connection, message, entry, knock, None)
             self._tell_owner(entry)
+
+    def _find(self, name: str) -> Entry:
+        entry = self._directory.find(name)
+        if entry is None:
+            raise RefusedRequestError(Refusal.NO_SUCH_NAME)
+        self._directory.records(entry)
+        return entry
 
     def _let_in(
         self, connection: Connection, message: messages.Fetch, entry: Entry, now: float

@@ -10,7 +10,7 @@ from e2echat.errors import DamagedStorageError
 from e2echat.relay.database import _TABLES, Database
 from e2echat.relay.mailboxes.sqlite import SqliteMailboxes
 from e2echat.relay.segments import EVERYWHERE, LAST_NUMBER, MOST_ENVELOPES, Directory, Stretch, place_of
-from e2echat.wire.relay_messages import Refusal
+from e2echat.wire.relay_messages import AskPuzzle, Fetch, Refusal
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -128,7 +128,11 @@ def test_ordinals_end() -> None:
 
 @pytest.mark.parametrize("which", [0, 1])
 @pytest.mark.parametrize(
-    "damage", ["name = 'eve'", "identity = zeroblob(200)", "device = zeroblob(200)", "claim = zeroblob(200)"]
+    "damage",
+    [
+        *("name = 'eve'", "identity = zeroblob(200)", "device = zeroblob(200)", "claim = zeroblob(200)"),
+        *("mailbox = x''", "mailbox = zeroblob(15)", "mailbox = zeroblob(17)"),
+    ],
 )
 def test_damage_to_an_account_is_in_nobody_elses_way(kept: "World", damage: str, which: int) -> None:
     people = sorted(
@@ -141,6 +145,11 @@ def test_damage_to_an_account_is_in_nobody_elses_way(kept: "World", damage: str,
     client = kept.connect()
     assert client.refused(other.authenticate(client.hello)) == Refusal.STORAGE
     assert kept.connect().refused(other.claim()) == Refusal.STORAGE
+    assert kept.connect().refused(AskPuzzle(3, other.name)) == Refusal.STORAGE
+    assert (
+        kept.connect().refused(Fetch(4, other.name, prekeys=True, capability=hit.capability))
+        == Refusal.STORAGE
+    )
 
 
 _OLD = _TABLES[0][_TABLES[0].index("CREATE TABLE segment") :]
