@@ -138,6 +138,42 @@ def test_links_between_documents_lead_somewhere() -> None:
                 assert (path.parent / target).exists(), (path, target)
 
 
+CITED = re.compile(r'([\w./-]+\.md)[`)]*, ("[^"]+"(?:(?:, | and |, and )"[^"]+")*)')
+
+
+def _missing_sections(path: Path, text: str) -> list[tuple[str, str]]:
+    """What ``docs/x.md, "Section" and "Another"`` names in a text and nobody finds there, as file and section."""
+    missing = []
+    for name, sections in CITED.findall(re.sub(r"\n[ #]*", " ", text)):
+        place = (ROOT if name.startswith("docs/") else path.parent) / name
+        lines = place.read_text(encoding="utf-8").splitlines() if place.is_file() else []
+        headings = {line.lstrip("#").strip() for line in lines if line.startswith("#")}
+        missing += [
+            (name, section) for section in re.findall('"([^"]+)"', sections) if section not in headings
+        ]
+    return missing
+
+
+def test_sections_that_are_named_exist() -> None:
+    missing = {
+        path: _missing_sections(path, text) for path, text in _texts() if path.suffix in {".py", ".md"}
+    }
+    assert not {path: found for path, found in missing.items() if found and path != Path(__file__)}
+
+
+@pytest.mark.parametrize(
+    ("text", "missing"),
+    [
+        ('docs/spec/sessions.md, "Order" and "Typing".', []),
+        ('docs/spec/sessions.md,\n    # "Order" and\n    # "Sorting"', ["Sorting"]),
+        ('`spec/sessions.md`, "Order", "Lifetimes" and "Supply"', ["Lifetimes", "Supply"]),
+        ('docs/spec/nowhere.md, "Order"', ["Order"]),
+    ],
+)
+def test_a_section_that_does_not_exist_is_found(text: str, missing: list[str]) -> None:
+    assert [section for _, section in _missing_sections(ROOT / "docs/cli.md", text)] == missing
+
+
 def test_decisions_are_numbered_once_and_dated() -> None:
     files = sorted((ROOT / "docs/decisions").glob("*.md"))
     numbers = [path.name[:4] for path in files]

@@ -1,4 +1,4 @@
-"""Whatever has outlived its use goes, secrets first. docs/spec/prekeys.md, "Lifetimes"."""
+"""Whatever has outlived its use goes, secrets first. docs/spec/sessions.md, "Housekeeping"."""
 
 from dataclasses import dataclass, replace
 

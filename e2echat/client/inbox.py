@@ -1,4 +1,4 @@
-"""Taking envelopes in: known before, of a session, or a first message. docs/spec/sessions.md, "Receiving".
+"""Taking envelopes in: known before, of a session, or a first message. docs/spec/sessions.md, "Receiving an envelope".
 
 All of it happens in the step's one transaction: the new ratchet state and the plaintext become ours together,
 and only then may the relay forget the envelope.

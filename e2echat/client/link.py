@@ -1,7 +1,7 @@
 """A link to a relay: one connection, kept up by a thread of its own.
 
 The thread connects, reads, writes, pings, and connects again; its listener hears of it. What the bytes mean,
-and whether the relay is the right one, is for the listener to say. docs/spec/relay.md, "Connections".
+and whether the relay is the right one, is for the listener to say. docs/spec/relay.md, "Staying connected".
 """
 
 import random

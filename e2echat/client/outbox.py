@@ -1,7 +1,7 @@
 """What we send: numbered, sealed, kept until the recipient's receipt, submitted when a connection is there.
 
 A message is numbered and stored first, then sealed as soon as there is a session, then submitted; what the
-relay or the recipient does not confirm is sent again, the identical bytes. docs/spec/sessions.md, "Sending".
+relay or the recipient does not confirm is sent again, the identical bytes. docs/spec/sessions.md, "Sending on" and "Sending again".
 """
 
 from collections.abc import Callable

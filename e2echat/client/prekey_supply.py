@@ -1,4 +1,4 @@
-"""Keeping the relay supplied with prekeys of ours. docs/spec/prekeys.md, "Supply"."""
+"""Keeping the relay supplied with prekeys of ours. docs/spec/prekeys.md, "Life of a prekey"."""
 
 from dataclasses import dataclass, field
 

@@ -1,4 +1,4 @@
-"""An audit as people read it, and as programs do. docs/cli.md, "e2echat audit"."""
+"""An audit as people read it, and as programs do. docs/cli.md, "audit"."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
