@@ -1,9 +1,11 @@
 """What holds for the whole tree: its size, its words, its imports."""
 
+import ast
 import re
 import subprocess
 import sys
 import tomllib
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -105,6 +107,27 @@ def test_every_dependency_has_its_reason() -> None:
     groups = project["dependency-groups"].values()
     for requirement in [*project["project"]["dependencies"], *(each for group in groups for each in group)]:
         assert f"`{re.split('[>=]', requirement)[0].lower()}`" in reasons
+
+
+def _imported() -> set[str]:
+    """The packages that a module of ours imports, anywhere in it."""
+    found = set[str]()
+    for path in MODULES:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                found |= {alias.name.partition(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                found.add(node.module.partition(".")[0])
+    return found
+
+
+def test_every_dependency_is_used() -> None:
+    """Each is code that whoever installs e2echat runs: what nothing imports is not asked for."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    wanted = {re.split("[>=]", each)[0].lower() for each in project["project"]["dependencies"]}
+    brings = packages_distributions()
+    used = {name.lower() for module in _imported() for name in brings.get(module, [])}
+    assert wanted == used - {"e2echat"}
 
 
 def test_every_exception_to_a_rule_has_its_reason() -> None:

@@ -165,7 +165,6 @@ class TestStart:
             "sqlcipher3",
             "sqlite3",
             "prompt_toolkit",
-            "rich",
             "segno",
             "asyncio",
         }

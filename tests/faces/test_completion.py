@@ -21,7 +21,6 @@ HEAVY = {
     "sqlcipher3",
     "sqlite3",
     "prompt_toolkit",
-    "rich",
     "segno",
     "e2echat.client.account",
 }

@@ -115,7 +115,7 @@ def test_a_port_in_use_is_said(run: Run, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "module", ["prompt_toolkit", "rich", "segno", "sqlcipher3", "e2echat.crypto.ratchet", "e2echat.client"]
+    "module", ["prompt_toolkit", "segno", "sqlcipher3", "e2echat.crypto.ratchet", "e2echat.client"]
 )
 def test_it_loads_no_face_and_nothing_to_decrypt_with(module: str, tmp_path: Path) -> None:
     code = f"""
