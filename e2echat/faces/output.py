@@ -228,8 +228,13 @@ class Output:
 
 
 def _held(room: int, found: re.Match[str]) -> str:
-    """A command that fits on a line, to be copied from there, in one piece; any other is broken like a text."""
-    return found[0].replace(" ", _HELD) if width(found[0]) <= room else found[0]
+    """A command, to be copied, in one piece on a line.
+
+    One may be too long for that, as with another relay's address; then the terminal breaks it. But only its last word, like any
+    word that is too long: else a foreign text could have a line of its own begin where messages do.
+    """
+    but_the_last, _, _ = found[0].rpartition(" ")
+    return found[0].replace(" ", _HELD) if width(but_the_last) <= room else found[0]
 
 
 def _plain(part: Part) -> str:

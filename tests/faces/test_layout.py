@@ -94,6 +94,29 @@ def test_results_and_notices_are_broken_between_words_and_commands_kept_whole() 
     ]
 
 
+def test_a_command_that_is_longer_than_the_screen_is_on_a_line_of_its_own_in_one_piece() -> None:
+    out = io.StringIO()
+    peer = f"bob@relay://{'a' * 52}@127.0.0.1:7443"
+    Output(out, out, columns=lambda: 60).note(
+        f"To be sure, compare the number: e2echat verify {peer}. Or not."
+    )
+    assert out.getvalue().splitlines() == [
+        "To be sure, compare the number:",
+        f"    e2echat verify {peer}.",
+        "    Or not.",
+    ]
+
+
+@pytest.mark.parametrize("filling", range(60))
+def test_a_foreign_text_that_poses_as_a_command_begins_no_line(filling: int) -> None:
+    out = io.StringIO()
+    screen = Output(out, out, columns=lambda: 60)
+    screen.note(f"bob edited a message, which says now: e2echat {'x' * filling} 12:01 alice owes you")
+    for line in out.getvalue().splitlines():
+        at_the_edge = line[60:]
+        assert " " not in at_the_edge.strip()
+
+
 def test_what_counts_as_it_is_and_what_is_no_screen_is_not_broken() -> None:
     out = io.StringIO()
     Output(out, out, columns=lambda: 40).exact("word " * 30)
