@@ -1,5 +1,6 @@
 """``daemon`` in this process, on an account that is none."""
 
+import json
 import queue
 import signal
 import subprocess
@@ -28,6 +29,15 @@ def test_a_unit_runs_this_profile_with_this_python(cli: "CommandLine") -> None:
     assert command.endswith(f"'{str(cli.home).replace('%', '%%').replace('$', '$$')}' daemon")
     assert "e2echat.service" in unit.out
     assert not cli.world.closed
+
+
+def test_a_unit_for_a_program_says_where_it_belongs(cli: "CommandLine") -> None:
+    (line,) = cli("daemon", "--unit", "--json").lines
+    assert json.loads(line) == {
+        "type": "unit",
+        "path": "~/.config/systemd/user/e2echat.service",
+        "text": cli("daemon", "--unit").out,
+    }
 
 
 def test_what_goes_wrong_is_said_and_nothing_else(process: "Process") -> None:

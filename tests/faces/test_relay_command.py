@@ -1,5 +1,6 @@
 """``e2echat relay`` as a process."""
 
+import json
 import os
 import signal
 import subprocess
@@ -194,6 +195,20 @@ def test_the_configuration_is_shown_and_nothing_is_made(run: Run, tmp_path: Path
     assert "frame = 20.0  # ours.toml, line 2" in out.splitlines()
     assert "idle = 60.0  # command line" in out.splitlines()
     assert not (tmp_path / "relay").exists()
+
+
+def test_a_program_gets_objects(run: Run) -> None:
+    code, out, err = ends(run("--json", "--show-config", "--limit", "idle=60"))
+    assert (code, err) == (0, "")
+    idle = {"type": "setting", "name": "limits.idle", "value": 60.0, "origin": "command line"}
+    assert idle in [json.loads(line) for line in out.splitlines()]
+    process = run("--json", "--listen", "127.0.0.1:0")
+    said = json.loads(first_line(process))
+    process.terminate()
+    assert said.pop("type") == "relay"
+    assert said.pop("address").startswith("relay://")
+    assert said == {}
+    assert ends(process) == (0, "", "")
 
 
 def test_the_file_in_the_data_directory_counts(run: Run, tmp_path: Path) -> None:

@@ -20,9 +20,11 @@ from e2echat.faces.cli.session import Session
 if TYPE_CHECKING:
     from e2echat.client.account import Account
 
+UNIT_PLACE = ".config/systemd/user"
+"""Where systemd looks for a person's units, in the home directory."""
 UNIT = f"""\
 # For systemd, as {{name}}:
-#   ~/.config/systemd/user/{{name}}
+#   ~/{UNIT_PLACE}/{{name}}
 # Then: systemctl --user daemon-reload && systemctl --user enable --now {{name}}
 # To let it run while you are not logged in: loginctl enable-linger
 [Unit]
@@ -69,6 +71,9 @@ def daemon(session: Session, unit: bool, locked: bool) -> None:  # noqa: FBT001 
             raise click.UsageError("A unit cannot name this profile's directory; choose another with --home.")
         command = [sys.executable, "-m", "e2echat", "--home", home, "daemon"]
         text = UNIT.format(name=UNIT_NAME, command=" ".join(map(_quoted, command)))
+        if session.out.json:
+            session.out.record({"type": "unit", "path": f"~/{UNIT_PLACE}/{UNIT_NAME}", "text": text})
+            return
         for line in text.splitlines():
             session.out.exact(line)
         return

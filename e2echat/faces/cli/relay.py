@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from e2echat.faces.cli.options import common
 from e2echat.faces.cli.relay_care import default_data, remove, token, users
 from e2echat.faces.cli.session import Session
 
@@ -65,6 +66,7 @@ _YOUNG = 100_000
     help="Settings, as TOML.  [default: relay.toml in the data directory]",
 )
 @click.option("--show-config", is_flag=True, help="Print all settings, and where each is from, then end.")
+@common()
 @click.pass_context
 def relay(  # noqa: PLR0913 - the command's options
     context: click.Context,
@@ -106,6 +108,12 @@ def relay(  # noqa: PLR0913 - the command's options
         },
         limits=limits,
     )
+    if show_config and session.out.json:
+        for name, value in settings.values.items():
+            session.out.record(
+                {"type": "setting", "name": name, "value": value, "origin": settings.origins[name]}
+            )
+        return
     if show_config:
         for line in settings.toml():
             session.out.exact(line)
@@ -153,7 +161,8 @@ def _run(server: "Relay", settings: "Configuration", session: Session) -> None:
     try:
         server.start()
         try:
-            session.out.line(str(server.address))
+            address = str(server.address)
+            session.out.result({"type": "relay", "address": address}, address)
             if server.guessed:
                 session.out.note(
                     f"That is this machine's address on its own network; if people reach it under another, "
