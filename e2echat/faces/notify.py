@@ -8,6 +8,7 @@ from e2echat.client.settings import Notify, Preview, Settings
 from e2echat.faces.changes import message_text
 from e2echat.faces.output import Output
 from e2echat.faces.sanitiser import visible
+from e2echat.faces.wording import doubt
 
 GAP = 1.0
 """Seconds in which one notification is enough, however much comes."""
@@ -18,7 +19,7 @@ LONGEST = 200
 class Notifier:
     """Notifies of messages as the person has decided by now. Any thread may call, one at a time.
 
-    ``way``: for this time, until the settings are changed to another one. A notification that fails is said once and
+    ``way``: for this time, until the settings are changed to another one, or ``choose`` says otherwise. A notification that fails is said once and
     costs no message.
     """
 
@@ -43,9 +44,7 @@ class Notifier:
         if now < self._quiet_until:
             return
         settings = self._settings()
-        if settings.notify != self._before:
-            self._for_this_time = None
-        way = self._for_this_time or settings.notify
+        way = self._way(settings)
         if way is Notify.OFF:
             return
         self._quiet_until = now + GAP
@@ -58,16 +57,31 @@ class Notifier:
             case Notify.DESKTOP if not self._is_desktop_gone:
                 self._on_desktop(head, text)
 
+    def choose(self, way: Notify) -> None:
+        """From now on that way, for this time."""
+        self._before = self._settings().notify
+        self._for_this_time = way
+
+    @property
+    def way(self) -> Notify:
+        """The one that holds now."""
+        return self._way(self._settings())
+
+    def _way(self, settings: Settings) -> Notify:
+        if settings.notify != self._before:
+            self._for_this_time = None
+        return self._for_this_time or settings.notify
+
     @staticmethod
     def _words(message: Message, preview: Preview) -> tuple[str, str]:
         if preview is Preview.SILENT:
             return "New message", ""
-        text = ""
-        # What shows notifications may keep them: nothing of what is to disappear, nor of anybody not yet let in.
-        if preview is Preview.FULL and message.standing == "contact" and not message.timer:
+        text, doubts = "", doubt(message)
+        # What shows notifications may keep them: nothing of what is to disappear, nor of anybody who was not accepted.
+        if preview is Preview.FULL and message.standing == "contact" and not (doubts or message.timer):
             words = " ".join(message_text(message).split())
             text = words if len(words) <= LONGEST else f"{words[: LONGEST - 1]}…"
-        return f"Message from {message.sender}", text
+        return f"Message from {message.sender}{''.join(f' ({each})' for each in doubts)}", text
 
     def _on_desktop(self, head: str, text: str) -> None:
         from e2echat.faces.desktop import show  # noqa: PLC0415 - only for who wants it

@@ -108,10 +108,7 @@ def message_head(
     """
     marks: list[str] = []
     if message.direction == "in":
-        if message.standing == "stranger":
-            marks.append("new, unverified")
-        elif message.new_key:
-            marks.append("under a new key, not accepted")
+        marks += doubt(message)
         if message.reduced_forward_secrecy:
             marks.append("reduced forward secrecy until the first reply")
         name = message.sender + (" ✓" if message.verified else "")
@@ -124,6 +121,13 @@ def message_head(
     marks += more
     mark = f" ({'; '.join(marks)})" if marks else ""
     return (Style.FAINT, clock(message.sent_at, with_date=with_date)), " ", (style, name), mark, ": "
+
+
+def doubt(message: Message) -> list[str]:
+    """What is to be said wherever a message's sender is: that nobody has accepted that it is them."""
+    if message.standing == "stranger":
+        return ["new, unverified"]
+    return ["under a new key, not accepted"] if message.new_key else []
 
 
 def notice(event: Event, inside: str | None = None) -> str | None:
@@ -148,7 +152,7 @@ def notice(event: Event, inside: str | None = None) -> str | None:
         case NewStranger(peer):
             sentence = f"{peer} is new and learns nothing until you answer or accept ({_command('accept', peer, inside)})."
         case Paired() | PairingFailed():
-            sentence = paired_words(event)
+            sentence = paired_words(event, inside)
         case Connected() | Disconnected() | Problem() | Working():
             sentence = _relay_notice(event)
         case _:
@@ -197,8 +201,8 @@ def event_record(event: Event) -> Json | None:
             return paired_record(event) if isinstance(event, Paired) else change_record(event)
 
 
-def paired_words(paired: Paired | PairingFailed) -> str:
-    """Who has been found, and how sure that is; or why nobody."""
+def paired_words(paired: Paired | PairingFailed, inside: str | None = None) -> str:
+    """Who has been found, and how sure that is; or why nobody. ``inside``: see ``notice``."""
     if isinstance(paired, PairingFailed):
         return f"{paired.reason[:1].upper()}{paired.reason[1:]}."
     if paired.by == "code":
@@ -207,7 +211,7 @@ def paired_words(paired: Paired | PairingFailed) -> str:
         return f"{paired.peer} is added, and verified by the link."
     return (
         f"{paired.peer} joined by your link, and is not verified by that: whoever had the link could use it. "
-        f"To be sure, compare the number: e2echat verify {paired.peer}"
+        f"To be sure, compare the number: {_command('verify', paired.peer, inside)}"
     )
 
 

@@ -14,16 +14,20 @@ import pytest
 from e2echat.client.events import (
     Event,
     KeyChanged,
+    MessageArrived,
     MessageDeleted,
     MessageEdited,
     MessagesExpired,
     MessageState,
+    Paired,
     Quote,
     Reacted,
     Reaction,
     StateChanged,
     TypingChanged,
 )
+from e2echat.client.settings import Notify
+from e2echat.faces.notify import Notifier
 from e2echat.faces.output import Output
 from e2echat.faces.qr import qr_rows
 from e2echat.faces.talking.conversation import RECENT, Conversation
@@ -74,6 +78,34 @@ class TestCommands:
         assert "alice (in reply to [1] “where are you”): at home" in said
         assert "not done: /reply 9 x" in said
         assert "no message [9]" in said
+
+    @pytest.mark.parametrize(
+        ("lines", "rings"), [((), 1), (("/notify off",), 0), (("/notify off", "/notify bell"), 1)]
+    )
+    def test_notify_switches_it_off_for_this_time(
+        self, talk: Talk, world: "World", lines: tuple[str, ...], rings: int
+    ) -> None:
+        bell, message = io.StringIO(), world.message("hi")
+        # It does not wait when the conversation is taken up.
+        world.shown.append(message.id)
+        notifier = Notifier(Output(bell, bell, is_screen=True), lambda: world.settings, Notify.BELL)
+        said = talk(*lines, then=(MessageArrived(message),), notifier=notifier)
+        assert bell.getvalue().count("\a") == rings
+        assert said.count("you are told not at all, until you leave") == ("/notify off" in lines)
+        assert world.settings.notify is Notify.OFF
+
+    def test_who_joins_by_the_link_is_compared_with_by_a_command_of_the_conversation(
+        self, talk: Talk
+    ) -> None:
+        said = talk(then=(Paired("bob", "link", verified=False), Paired("carol", "link", verified=False)))
+        assert "bob joined by your link" in said
+        assert "compare the number: /verify\n" in said
+        assert "compare the number: e2echat verify carol" in said
+
+    def test_notify_names_the_ways(self, talk: Talk) -> None:
+        said = talk("/notify loudly", "/notify")
+        assert "Say by what: /notify off|bell|osc9|desktop" in said
+        assert "told not at all" in said
 
     def test_edit_is_of_ones_own_last_text(self, talk: Talk, world: "World") -> None:
         world.message("theirs")

@@ -300,6 +300,15 @@ class TestWithWhom:
         assert cli("talk", "--peer", "zed", typed="\nhello\n").code == 0
         assert world.messages[-1].peer == "bob"
 
+    def test_whoever_joins_by_the_link_is_compared_with_here(
+        self, cli: "CommandLine", world: "World"
+    ) -> None:
+        world.happen(Paired("bob", "link", verified=False, invitation="ours"))
+        said = cli("talk", "--peer", "zed", typed="invite\nhello\n").err
+        assert "bob joined by your link" in said
+        assert "compare the number: /verify" in said
+        assert "e2echat verify" not in said
+
     def test_another_name_will_do(self, cli: "CommandLine", world: "World") -> None:
         result = cli("talk", "--peer", "zed", typed="nobody\nfrank\nhello\n")
         assert result.code == 0

@@ -89,6 +89,15 @@ def test_a_preview_is_bounded_and_keeps_to_what_may_be_kept(world: "World") -> N
         assert "secret" not in shown
 
 
+def test_what_came_under_a_key_that_is_not_accepted_is_marked_and_not_quoted(world: "World") -> None:
+    for preview in (FULL, SENDER):
+        shown = Screen(Notify.OSC9, preview).after(world.message("secret", new_key=True))
+        assert shown == "\x1b]9;e2echat: Message from bob (under a new key, not accepted)\x1b\\"
+    shown = Screen(Notify.OSC9, FULL).after(world.message("secret", standing="stranger"))
+    assert shown == "\x1b]9;e2echat: Message from bob (new, unverified)\x1b\\"
+    assert "bob" not in Screen(Notify.OSC9, SILENT).after(world.message("secret", new_key=True))
+
+
 def test_a_flood_notifies_once_a_second(world: "World") -> None:
     screen = Screen(Notify.BELL)
     for _ in range(100):
@@ -120,6 +129,19 @@ def test_a_way_for_this_time_holds_until_the_settings_name_another(world: "World
     assert screen.after(message) == ""
     screen.settings = Settings(notify=Notify.BELL, preview=SILENT)
     assert screen.after(message) == "\a"
+
+
+def test_what_is_chosen_last_holds(world: "World") -> None:
+    screen, message = Screen(Notify.OFF), world.message("hi")
+    screen.begin(Notify.BELL)
+    assert screen.after(message) == "\a"
+    screen.notifier.choose(Notify.OFF)
+    assert screen.notifier.way is Notify.OFF
+    assert screen.after(message) == ""
+    screen.settings = Settings(notify=Notify.BELL)
+    assert screen.after(message) == "\a"
+    screen.notifier.choose(Notify.OFF)
+    assert screen.after(message) == ""
 
 
 def test_a_pipe_gets_none(world: "World") -> None:

@@ -229,7 +229,7 @@ def _guest(session: Session, account: "Account") -> str | None:
     paired = invited(account, session.out, CODE_LIVES)
     if paired is None:
         return None
-    session.out.note("-- ", paired_words(paired), indent=3)
+    session.out.note("-- ", paired_words(paired, inside=paired.peer), indent=3)
     return paired.peer
 
 

@@ -28,6 +28,7 @@ from e2echat.faces.changes import duration
 from e2echat.faces.exits import advice_for, sentence_for
 from e2echat.faces.feed import Feed, show_event
 from e2echat.faces.input import checked_text
+from e2echat.faces.notify import Notifier
 from e2echat.faces.output import Output, Style
 from e2echat.faces.talking.lines import Order, Say, UnclearError, understand
 from e2echat.faces.talking.orders import Orders
@@ -49,7 +50,7 @@ class Conversation:
     """With ``peer``. ``follow`` runs in a thread of its own beside the one that calls ``enter``.
 
     ``on_screen``: ``standing`` is in view, and what is typed is not once it is entered. ``changed`` is called whenever
-    ``standing`` may be another, ``arrived`` with each message that comes meanwhile. ``suggest``: see ``Orders``.
+    ``standing`` may be another. ``notifier`` is told of what comes meanwhile. ``suggest``: see ``Orders``.
     """
 
     def __init__(
@@ -60,7 +61,7 @@ class Conversation:
         *,
         on_screen: bool = False,
         changed: Callable[[], None] = lambda: None,
-        arrived: Callable[[Message], None] = lambda _message: None,
+        notifier: Notifier | None = None,
         suggest: Callable[[str], bool] = lambda _text: False,
     ) -> None:
         self.peer = peer
@@ -70,10 +71,10 @@ class Conversation:
         self._out = out
         self._on_screen = on_screen
         self._changed = changed
-        self._arrived = arrived
+        self._notifier = notifier or Notifier(out, account.settings)
         self._feed = Feed(account, peer)
         self._stream = Stream(out)
-        self._orders = Orders(account, peer, out, self._stream, self._send, suggest)
+        self._orders = Orders(account, peer, out, self._stream, self._notifier, self._send, suggest)
         self._sending: set[str] = set()
         """Messages that are on their way into the outbox, and that ``_send`` will show."""
         self._showing = threading.Lock()
@@ -154,7 +155,7 @@ class Conversation:
             case Message():
                 self._types_until = 0.0
                 self._show(event)
-                self._arrived(event)
+                self._notifier.arrived(event)
             case StateChanged(message):
                 self._take_state(message)
             case TypingChanged(_, active):

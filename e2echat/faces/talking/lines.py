@@ -17,6 +17,7 @@ COMMANDS = (
     ("verify", "NUMBER", "mark as verified, if that is what the other side sees"),
     ("accept", "", "accept a stranger, or a new key"),
     ("block", "", "have no more to do with them, and leave"),
+    ("notify", "WAY", "be told of messages by bell, osc9 or desktop, this time; or off"),
     ("status", "", "account, relay, queue"),
     ("lock", "", "close the profile everywhere, and ask for the passphrase"),
     ("quit", "", "leave; so does Ctrl+D"),

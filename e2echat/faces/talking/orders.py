@@ -4,8 +4,10 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from e2echat.client.events import Contact, Message
+from e2echat.client.settings import Notify
 from e2echat.faces.changes import duration, excerpt, parsed_duration
 from e2echat.faces.input import checked_text
+from e2echat.faces.notify import Notifier
 from e2echat.faces.output import Output, Style
 from e2echat.faces.qr import qr_rows
 from e2echat.faces.status import status_lines
@@ -33,6 +35,7 @@ class Orders:
         peer: str,
         out: Output,
         stream: Stream,
+        notifier: Notifier,
         send: Callable[[str, Message | None], None],
         suggest: Callable[[str], bool],
     ) -> None:
@@ -40,6 +43,7 @@ class Orders:
         self._peer = peer
         self._out = out
         self._stream = stream
+        self._notifier = notifier
         self._send = send
         self._suggest = suggest
         self._orders: dict[str, Callable[[str], None]] = {
@@ -53,6 +57,7 @@ class Orders:
             "why": self._why,
             "verify": self._verify,
             "accept": self._accept,
+            "notify": self._notify,
             "status": self._status,
             "lock": self._lock,
         }
@@ -168,6 +173,16 @@ class Orders:
         self._stream.note(
             "N is a number that stands before a message, as in: /reply 3 yes. Alt+Enter begins a new line, Up and "
             "Ctrl+R find what was typed, Tab completes commands."
+        )
+
+    def _notify(self, argument: str) -> None:
+        if argument:
+            self._require(argument in list(Notify), f"Say by what: /notify {'|'.join(Notify)}")
+            self._notifier.choose(Notify(argument))
+        how = self._notifier.way
+        self._stream.note(
+            f"Of messages that arrive you are told {'not at all' if how is Notify.OFF else f'by {how}'}, until you leave. "
+            "For good: e2echat settings --notify WAY"
         )
 
     def _status(self, _argument: str) -> None:

@@ -26,7 +26,7 @@ def talk_plainly(
     account: "Account", peer: str, out: Output, stdin: Input, notify: Notify | None = None
 ) -> None:
     """On a terminal without escape codes: the terminal itself echoes what is typed."""
-    conversation = Conversation(account, peer, out, arrived=Notifier(out, account.settings, notify).arrived)
+    conversation = Conversation(account, peer, out, notifier=Notifier(out, account.settings, notify))
     conversation.begin()
     with _beside(conversation.follow) as follower:
         while not follower.done():

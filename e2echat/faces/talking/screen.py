@@ -126,7 +126,7 @@ async def _talk(account: "Account", peer: str, out: Output, notify: Notify | Non
         peer,
         above,
         on_screen=True,
-        arrived=Notifier(above, account.settings, notify).arrived,
+        notifier=Notifier(above, account.settings, notify),
         changed=prompt.app.invalidate,
         suggest=lambda text: asyncio.run_coroutine_threadsafe(offer(text), loop).result(),
     )
