@@ -103,6 +103,7 @@ class Account(Changes, Pairing, Custody, Inspection):
         stays: bool = False,
         proxy: str | None = None,
         bequest: str | None = None,
+        upgrading: Callable[[], object] = lambda: None,
     ) -> Self:
         """Open the account in ``home``.
 
@@ -114,6 +115,7 @@ class Account(Changes, Pairing, Custody, Inspection):
                 by the one that owns it, and needs no passphrase then.
             proxy: what to go through this time, instead of what the account was told.
             bequest: what ``guarded`` gave; then there is no need for a passphrase.
+            upgrading: called before the history of an earlier version is brought up to date: seconds for a hundred thousand messages.
 
         Raises:
             LockedError: it was locked by somebody while it was being opened.
@@ -122,7 +124,13 @@ class Account(Changes, Pairing, Custody, Inspection):
             LocalError: another process has the profile open, and does not go through ``proxy``.
         """
         sharing = Sharing(
-            Profile.open(home), passphrase, connect=connect, stays=stays, proxy=proxy, bequest=bequest
+            Profile.open(home),
+            passphrase,
+            connect=connect,
+            stays=stays,
+            proxy=proxy,
+            bequest=bequest,
+            upgrading=upgrading,
         )
         sharing.settle()
         return cls(sharing)

@@ -18,7 +18,7 @@ from e2echat.client.account import Account
 from e2echat.client.findings import Finding, State
 from e2echat.client.prekey_supply import REPLENISH_BELOW
 from e2echat.client.standing import free_at, size_of, versions
-from e2echat.client.status import RelayAnswer, Versions
+from e2echat.client.status import RENEWED_WORDS, RelayAnswer, Versions
 from e2echat.errors import (
     DamagedStorageError,
     E2EChatError,
@@ -43,6 +43,7 @@ LEAST_FREE = 64 << 20
 """Bytes on the disk, below which nothing is promised: a backup, or the log of a busy day."""
 WAITED_LONG = timedelta(days=1)
 BACKUP_LASTS = timedelta(days=30)
+RENEWED_LATELY = timedelta(days=30)
 INIT = "e2echat init NAME --relay ADDRESS"
 UPGRADE = "pipx install --force ./e2echat-*.whl"
 RESTORE = "e2echat --home NEW restore FILE"
@@ -215,6 +216,15 @@ def _keys(account: Account) -> Finding:
     return Finding("keys", State.WARNING, words, f"e2echat verify {changed[0]}")
 
 
+def _copy(account: Account) -> Finding:
+    renewed = account.status().renewed
+    if renewed is None:
+        return _fine("copy", "it was never found to be a copy, nor older than it had been")
+    words = f"{RENEWED_WORDS} ({renewed:%Y-%m-%d %H:%M} UTC)"
+    state = State.WARNING if datetime.now(UTC) - renewed <= RENEWED_LATELY else State.FINE
+    return Finding("copy", state, words)
+
+
 def _prekeys(account: Account) -> Finding:
     now = account.status()
     at_relay = now.one_time_prekeys
@@ -253,6 +263,7 @@ _OF_FILES = {"profile": _profile, "permissions": _permissions, "vault": _vault, 
 _OF_ACCOUNT = {
     "queue": _queue,
     "keys": _keys,
+    "copy": _copy,
     "prekeys": _prekeys,
     "backup": _backup,
     "owner": _owner,

@@ -97,15 +97,25 @@ class Holding:
         return cls(profile, lock, records, own, vault)
 
     @classmethod
-    def open(cls, profile: Profile, lock: ProfileLock, vault: VaultContents) -> Self:
-        """Open the account in ``profile``, whose ``lock`` is held; let go of it if that fails.
+    def open(
+        cls,
+        profile: Profile,
+        lock: ProfileLock,
+        vault: VaultContents,
+        upgrading: Callable[[], object] = lambda: None,
+    ) -> Self:
+        """Open the account in ``profile``, whose ``lock`` is held; let go of it if that fails. ``upgrading``: see ``Account.open``.
 
         Raises:
             StorageError, UnsafeProfileError: as their docstrings say.
         """
         with ExitStack() as undo:
             undo.callback(lock.release)
-            records = Records(Database.open(profile.database, vault.database_key, must_exist=True))
+            database = Database.open(
+                profile.database, vault.database_key, must_exist=True, upgrading=upgrading
+            )
+            undo.callback(database.close)
+            records = Records(database, upgrading)
             undo.callback(records.close)
             key = SigningKey(vault.account_seed)
             _count(profile, records, key)

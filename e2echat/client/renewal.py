@@ -13,6 +13,7 @@ from e2echat.client.numbering import renumber
 from e2echat.client.outbox import Outbox
 from e2echat.client.own import Own
 from e2echat.client.peers import Peers
+from e2echat.client.status import RENEWED_WORDS
 from e2echat.crypto.keys import Device, SigningKey
 from e2echat.crypto.primitives import Randomness
 from e2echat.crypto.relay_records import ClaimRecord
@@ -21,6 +22,8 @@ from e2echat.store.records import Records
 _ANEW = "anew"
 _FORGET, _GREET = b"forget", b"greet"
 """What is still to be done, as the value of ``_ANEW``."""
+RENEWED = "renewed_at"
+"""When that was last begun, unix milliseconds, big-endian."""
 
 
 def renew(records: Records, key: SigningKey, now: int, randomness: Randomness) -> None:
@@ -61,11 +64,8 @@ class Renewal:
         for contact in records.contacts.select("ORDER BY id"):
             renumber(records, contact.id, self.peers.device(contact).hash)
         records.set_own(_ANEW, _GREET)
-        self.context.tell(
-            Problem(
-                "this profile is a copy, or was brought back from an older state; contacts are told, and what came since is lost"
-            )
-        )
+        records.set_own(RENEWED, self.context.now.to_bytes(8))
+        self.context.tell(Problem(RENEWED_WORDS))
 
     def greet(self) -> None:
         """Signed in: write to every contact, so that all sessions begin anew."""

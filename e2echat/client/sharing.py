@@ -35,7 +35,7 @@ class Sharing:
 
     ``passphrase`` is asked when the vault has to be opened here and has one. ``connect``: it needs the relay. ``stays``:
     it takes over by itself, and without a passphrase, as long as it is open; else only when something is called. ``proxy``:
-    what relays are to be reached through, other than the account was told.
+    what relays are to be reached through, other than the account was told. ``upgrading``: see ``Account.open``.
     """
 
     def __init__(
@@ -47,6 +47,7 @@ class Sharing:
         stays: bool,
         proxy: str | None = None,
         bequest: str | None = None,
+        upgrading: Callable[[], object] = lambda: None,
     ) -> None:
         if proxy is not None:
             from e2echat.client.socks import chosen_proxy  # noqa: PLC0415 - see above
@@ -60,6 +61,7 @@ class Sharing:
         self._stays = stays
         self._vault: VaultContents | None = None
         self._bequest = bequest
+        self._upgrading = upgrading
         self._mark: bytes | None = None
         """The profile's mark of being locked as it was when we last were in."""
         self._first_mark = profile.mark.value
@@ -316,7 +318,7 @@ class Sharing:
         from e2echat.client.local import LocalAccount  # noqa: PLC0415 - see above
         from e2echat.client.owner import Owner  # noqa: PLC0415 - see above
 
-        holding = Holding.open(self.profile, lock, vault)
+        holding = Holding.open(self.profile, lock, vault, self._upgrading)
         if self._chose_way:
             holding.own.proxy = self._way
         local = LocalAccount(holding)

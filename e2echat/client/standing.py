@@ -11,6 +11,7 @@ from e2echat import __version__
 from e2echat.client.context import instant
 from e2echat.client.engine import MAILBOX
 from e2echat.client.holding import Holding
+from e2echat.client.renewal import RENEWED
 from e2echat.client.runtime import Runtime
 from e2echat.client.status import RelayAnswer, Status, Versions
 from e2echat.client.whereabouts import Whereabouts
@@ -66,10 +67,11 @@ def status_of(holding: Holding, runtime: Runtime) -> Status:
         process=os.getpid(),
         oldest_queued=_oldest_queued(records),
         local_prekeys=records.prekeys.count("WHERE kind = ?", int(PrekeyKind.ONE_TIME)),
-        last_backup=_last_backup(records),
+        last_backup=_moment(records, LAST_BACKUP),
         size=size_of(home),
         free=free_at(home),
         versions=versions(),
+        renewed=_moment(records, RENEWED),
     )
 
 
@@ -103,6 +105,6 @@ def _oldest_queued(records: Records) -> datetime | None:
     return None if oldest is None else instant(oldest.sent_at)
 
 
-def _last_backup(records: Records) -> datetime | None:
-    made = records.own(LAST_BACKUP)
-    return None if made is None else instant(int.from_bytes(made))
+def _moment(records: Records, key: str) -> datetime | None:
+    kept = records.own(key)
+    return None if kept is None else instant(int.from_bytes(kept))

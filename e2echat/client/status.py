@@ -9,6 +9,9 @@ _UNITS = {"days": 86_400, "hours": 3_600, "minutes": 60}
 """Of which there are two at least, or another one is taken."""
 
 
+RENEWED_WORDS = "this profile is a copy, or was brought back from an older state; contacts are told, and what came since is lost"
+
+
 @dataclass(frozen=True, slots=True)
 class Versions:
     """What a process is made of. ``protocol``: of the relay's; ``pynacl`` brings its libsodium, ``cryptography`` its OpenSSL."""
@@ -28,7 +31,8 @@ class Status:
 
     ``one_time_prekeys``: left at the relay, None when not connected yet; ``local_prekeys``: whose secrets are here.
     ``queued``: texts that the relay does not have, ``oldest_queued`` since when. ``size``: of the profile, and ``free`` on its
-    disk, in bytes. ``process`` owns the profile, and ``versions`` are its.
+    disk, in bytes. ``process`` owns the profile, and ``versions`` are its. ``renewed``: when the profile was last found to be a copy, or
+    older than it had been.
     """
 
     name: str
@@ -50,6 +54,7 @@ class Status:
     size: int = 0
     free: int = 0
     versions: Versions | None = None
+    renewed: datetime | None = None
 
 
 def span_words(seconds: float) -> str:

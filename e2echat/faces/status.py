@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from e2echat.client.status import RelayAnswer, Status, Versions, span_words
+from e2echat.client.status import RENEWED_WORDS, RelayAnswer, Status, Versions, span_words
 from e2echat.faces.wording import Json, clock, timestamp
 
 
@@ -29,6 +29,7 @@ def status_record(status: Status, answer: RelayAnswer | None) -> Json:
         "size": status.size,
         "free": status.free,
         "versions": None if status.versions is None else dataclasses.asdict(status.versions),
+        "renewed": timestamp(status.renewed),
         "round_trip": None if answer is None else round(answer.round_trip, 6),
         "clock_ahead": None if answer is None else round(answer.clock_ahead, 3),
     }
@@ -55,6 +56,7 @@ def status_lines(status: Status, answer: RelayAnswer | None = None) -> list[tupl
         ("one-time prekeys", prekeys),
         ("profile", f"{status.home}, {mebibytes(status.size)}; {mebibytes(status.free)} free"),
         ("last backup", clock(status.last_backup) if status.last_backup else "none"),
+        *([("older state", f"{clock(status.renewed)}: {RENEWED_WORDS}")] if status.renewed else []),
         ("owned by", f"process {status.process}"),
         (
             "passphrase",

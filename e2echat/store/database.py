@@ -6,7 +6,7 @@ this one only.
 
 import os
 import stat
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Self, TypeAlias
@@ -61,7 +61,13 @@ class Database:
 
     @classmethod
     def open(
-        cls, path: Path | None, key: bytes, scripts: Sequence[str] | None = None, *, must_exist: bool = False
+        cls,
+        path: Path | None,
+        key: bytes,
+        scripts: Sequence[str] | None = None,
+        *,
+        must_exist: bool = False,
+        upgrading: Callable[[], object] = lambda: None,
     ) -> Self:
         """Open or create the database and bring it up to date.
 
@@ -70,6 +76,7 @@ class Database:
             key: 32 random bytes, the vault's.
             scripts: the migrations in order; those of ``store/schema`` unless given.
             must_exist: a missing or empty file is damage, not a beginning.
+            upgrading: called before an earlier version's is brought up to date, which may take a while.
 
         Raises:
             StorageError: another key, not a database, damaged, of a newer e2echat, in use, or the disk failed.
@@ -83,6 +90,7 @@ class Database:
         try:
             database._set_up()
             if path is not None and 0 < database._version(scripts) < len(scripts):
+                upgrading()
                 database._copy_to(path, key, copy_while_upgrading(path))
             database._migrate(scripts)
             if path is not None:

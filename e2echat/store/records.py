@@ -3,7 +3,7 @@
 Every method runs inside the caller's transaction; nothing here decides what a record means.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -34,12 +34,13 @@ _UNSETTLED = "outgoing = 1 AND state IN ('queued', 'stored')"
 _UNSEALED = f"{_UNSETTLED} AND NOT EXISTS (SELECT 1 FROM outbox WHERE message = messages.id)"  # noqa: S608 - a constant
 
 HEARD = "contact NOT IN (SELECT id FROM contacts WHERE standing = 'blocked')"
+_UNSHOWN = f"outgoing = 0 AND shown = 0 AND {_VISIBLE} AND {HEARD}"
 
 
 class Records:
     """Typed access to one open database."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, upgrading: Callable[[], object] = lambda: None) -> None:
         self._database = database
         self.counter: WriteCounter | None = None
         self.contacts = Table(database, "contacts", ContactRow, "id")
@@ -52,7 +53,7 @@ class Records:
         self.held = Table(database, "held", HeldRow, "contact", "device_hash", "seq")
         self.history = History(database)
         self.content = Content(database, self.history)
-        self._renew_index()
+        self._renew_index(upgrading)
         self.taken = Taken(database)
         self._outbox = Table(database, "outbox", OutboxRow, "envelope_id")
 
@@ -68,9 +69,12 @@ class Records:
         if counter is not None:
             counter.mirror()
 
-    def _renew_index(self) -> None:
+    def _renew_index(self, upgrading: Callable[[], object]) -> None:
         """Index anew what another edition of Unicode indexed: FTS5 takes a deletion in other words for damage."""
-        if self.own("index") != EDITION.encode():
+        known = self.own("index")
+        if known != EDITION.encode():
+            if known is not None:
+                upgrading()
             with self.transaction():
                 self.history.index_anew()
                 self.set_own("index", EDITION.encode())
@@ -221,15 +225,11 @@ class Records:
 
     def unshown(self) -> list[MessageRow]:
         """Incoming texts that no face has shown, in the order of arrival."""
-        return self.messages.select(
-            f"WHERE outgoing = 0 AND shown = 0 AND {_VISIBLE} AND {HEARD} ORDER BY id"
-        )
+        return self.messages.select(f"WHERE {_UNSHOWN} ORDER BY id")
 
     def unread_count(self, contact: int) -> int:
         """How many of those a contact has."""
-        return self.messages.count(
-            f"WHERE contact = ? AND outgoing = 0 AND shown = 0 AND {_VISIBLE} AND {HEARD}", contact
-        )
+        return self.messages.count(f"WHERE contact = ? AND {_UNSHOWN}", contact)
 
     def last_message(self, contact: int) -> MessageRow | None:
         """The latest text of a conversation."""

@@ -38,6 +38,7 @@ OWN_NOT_KEPT = frozenset(
         "counter_file",
         "anew",
         "backed_up_at",
+        "renewed_at",
     }
 )
 """Values of the table ``own``, by key; settings are kept, too."""

@@ -30,6 +30,8 @@ from e2echat.errors import (
     WrongRelayError,
 )
 from e2echat.relay import operating
+from e2echat.store import database
+from e2echat.store.migrations import schema_scripts
 from tests.helpers.inside import inside
 
 if TYPE_CHECKING:
@@ -434,3 +436,22 @@ def test_a_changed_key_is_loud_everywhere(site: "Site", monkeypatch: pytest.Monk
         alice.wait(alice.send("bob", "held again"), DELIVERED, PATIENCE)
     alice.accept("bob")
     assert _hear(impostor, 3) == ["for bob alone", "held as well", "held again"]
+
+
+def test_who_opens_a_profile_of_an_earlier_version_is_told_that_it_takes_time(
+    site: "Site", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site.create("alice").close()
+    told: list[str] = []
+
+    def opened() -> None:
+        Account.open(site.home("alice"), str, connect=False, upgrading=lambda: told.append("it")).close()
+
+    opened()
+    assert told == []
+    later = [*schema_scripts(), "CREATE TABLE of_a_later_version (id INTEGER) STRICT;"]
+    monkeypatch.setattr(database, "schema_scripts", lambda: later)
+    opened()
+    assert told == ["it"]
+    opened()
+    assert told == ["it"]

@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import shutil
 import socket
 from collections.abc import Callable
 from dataclasses import replace
@@ -15,7 +16,7 @@ import pytest
 from e2echat.client import checkup as module
 from e2echat.client import holding
 from e2echat.client.account import Account
-from e2echat.client.checkup import BACKUP_LASTS, LEAST_FREE, WAITED_LONG, checkup
+from e2echat.client.checkup import BACKUP_LASTS, LEAST_FREE, RENEWED_LATELY, WAITED_LONG, checkup
 from e2echat.client.events import MessageState
 from e2echat.client.findings import Finding, State
 from e2echat.client.local import LocalAccount
@@ -48,7 +49,7 @@ PATIENCE = 30.0
 NOW = datetime.now(UTC)
 CHECKS = [
     *("versions", "profile", "permissions", "vault", "process", "disk", "database", "relay"),
-    *("clock", "sign-in", "queue", "keys", "prekeys", "backup", "owner"),
+    *("clock", "sign-in", "queue", "keys", "copy", "prekeys", "backup", "owner"),
 ]
 
 
@@ -329,6 +330,25 @@ def test_prekeys_that_run_short(home: Path, change: Callable[..., None]) -> None
     for left, short in ((24, True), (25, False)):
         change(one_time_prekeys=left)
         assert ("prekeys" in warned(examined(home))) is short
+
+
+def test_a_copied_profile(home: Path, change: Callable[..., None]) -> None:
+    with Account.open(home, str, connect=False) as account:
+        assert account.status().renewed is None
+    shutil.copytree(home, home.with_name("copy"))
+    shutil.rmtree(home)
+    home.with_name("copy").rename(home)
+    for _ in range(2):
+        found = examined(home)
+        assert found["copy"].state is State.WARNING
+        assert "this profile is a copy" in found["copy"].words
+        assert "contacts are told" in found["copy"].words
+    with Account.open(home, str, connect=False) as account:
+        renewed = account.status().renewed
+    assert renewed is not None
+    assert timedelta(0) <= datetime.now(UTC) - renewed < timedelta(hours=1)
+    change(renewed=NOW - RENEWED_LATELY - timedelta(hours=1))
+    assert "copy" not in warned(examined(home))
 
 
 def test_the_last_backup(home: Path, tmp_path: Path, change: Callable[..., None]) -> None:

@@ -114,6 +114,10 @@ class World:
     """That were read of a conversation."""
     typed: list[bool] = field(default_factory=list)
     """What was said of our typing."""
+    is_old: bool = False
+    """The profile is of an earlier version."""
+    renewed: datetime | None = None
+    """When it was found to be a copy."""
     clock_ahead: float = 0.0
     """Seconds of the relay's clock."""
     clocks_ahead: list[float] = field(default_factory=list)
@@ -230,6 +234,7 @@ class World:
                 stays: bool = False,
                 proxy: str | None = None,
                 bequest: str | None = None,
+                upgrading: Callable[[], object] = lambda: None,
             ) -> "FakeAccount":
                 world.may_fail("open")
                 world.proxy = proxy or world.proxy
@@ -237,6 +242,8 @@ class World:
                     raise NoProfileError
                 if not bequest and world.passphrase is not None and passphrase() != world.passphrase:
                     raise WrongPassphraseError
+                if world.is_old:
+                    upgrading()
                 if "E2ECHAT_TEST_OPENING" in os.environ:
                     Path(os.environ["E2ECHAT_TEST_OPENING"]).read_text()
                 if connect and world.up:
@@ -499,6 +506,7 @@ class FakeAccount:
             passphrase=self._world.passphrase is not None,
             proxy=self._world.proxy,
             process=os.getpid(),
+            renewed=self._world.renewed,
         )
 
     def ask_relay(self, *, timeout: float = 10) -> RelayAnswer:

@@ -1,6 +1,7 @@
 """``init``, ``send``, ``status``, ``move`` and ``proxy``, and what holds for every command; on an account without a relay."""
 
 import json
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -239,6 +240,26 @@ class TestAccount:
         (now,) = objects(cli("status", "--json").out)
         assert (now["connected"], now["one_time_prekeys"], now["problem"]) == (False, None, "nobody answers")
         assert now["home"] == str(cli.home)
+
+    def test_status_of_a_copied_profile(self, cli: "CommandLine", world: "World") -> None:
+        (now,) = objects(cli("status", "--json").out)
+        assert now["renewed"] is None
+        assert "is a copy" not in cli("status").out
+        world.renewed = datetime(2026, 3, 1, 12, 34, 56, 789000, tzinfo=UTC)
+        (now,) = objects(cli("status", "--json").out)
+        assert now["renewed"] == "2026-03-01T12:34:56.789Z"
+        assert "this profile is a copy, or was brought back from an older state" in cli("status").out
+
+    @pytest.mark.parametrize("by_hand", [False, True])
+    def test_a_profile_of_an_earlier_version_is_said_to_take_time(
+        self, cli: "CommandLine", world: "World", by_hand: bool
+    ) -> None:
+        cli.by_hand, world.is_old = by_hand, True
+        result = cli("contacts", "--json")
+        assert "history is being brought up to date" in result.err
+        assert len(objects(result.out)) == len(world.people)
+        world.is_old = False
+        assert cli("contacts").err == ""
 
     def test_status_of_a_wrong_relay_is_told_and_fails(self, cli: "CommandLine", world: "World") -> None:
         world.failures["catch_up"] = WrongRelayError("another")

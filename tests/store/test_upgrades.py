@@ -63,6 +63,38 @@ def test_a_database_of_the_first_version_opens_in_this_one(tmp_path: Path) -> No
     assert os.listdir(tmp_path) == ["database"]  # noqa: PTH208 - a directory of one
 
 
+def test_whoever_waits_is_told_before_it_begins(path: Path) -> None:
+    told: list[bytes] = []
+
+    def upgrading() -> None:
+        assert not path.with_name("database.old").exists()
+        told.append(path.read_bytes())
+
+    before = path.read_bytes()
+    for _ in range(2):
+        Database.open(path, KEY, NEW, upgrading=upgrading).close()
+    assert told == [before]
+    Database.open(path.with_name("new"), KEY, NEW, upgrading=upgrading).close()
+    assert len(told) == 1
+
+
+def test_whoever_waits_for_another_index_is_told(tmp_path: Path) -> None:
+    path, told = tmp_path / "database", list[bytes | None]()
+
+    def opened() -> Records:
+        return Records(Database.open(path, KEY), lambda: told.append(None))
+
+    opened().close()
+    records = opened()
+    assert len(told) == 0
+    with records.transaction():
+        records.set_own("index", b"of Unicode 1")
+    records.close()
+    opened().close()
+    opened().close()
+    assert len(told) == 1
+
+
 def test_an_upgrade_leaves_no_copy_and_nothing_of_the_old_in_the_log(path: Path) -> None:
     database = Database.open(path, KEY, NEW)
     assert {file.name: file.stat().st_size for file in path.parent.iterdir() if file != path} == {

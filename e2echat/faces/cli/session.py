@@ -93,10 +93,24 @@ class Session:
                 way = os.environ.get(PROXY_VARIABLE) or None
                 made = self.account_class()
                 opened.append(
-                    made.open(self.home, passphrase, connect=connect, stays=stays, proxy=way, bequest=bequest)
+                    made.open(
+                        self.home,
+                        passphrase,
+                        connect=connect,
+                        stays=stays,
+                        proxy=way,
+                        bequest=bequest,
+                        upgrading=self._say_upgrade,
+                    )
                 )
             with opened[0] as account:
                 yield account
+
+    def _say_upgrade(self) -> None:
+        self.out.note(
+            "-- The history is being brought up to date for this version of e2echat, once; that may take a while.",
+            indent=3,
+        )
 
     def try_relay(self, relay: str, proxy: str | None = None) -> "RelayAnswer":
         """See ``Account.try_relay``."""
