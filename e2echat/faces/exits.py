@@ -96,7 +96,7 @@ ADVICE: dict[type[E2EChatError], str] = {
     NoSuchPeerError: "Check the name, or try again once they have joined. Somebody on another relay is NAME@ADDRESS, with that relay's address.",
     NoSuchUserError: "Who has one is listed by: e2echat relay users",
     TextTooLongError: "Send it in parts, each of which fits.",
-    RelayDamagedError: "Put a copy of the data directory back; or move relay.db* away and keep relay.key: then the relay starts empty at the same address, and clients claim their names again.",
+    RelayDamagedError: "Put a copy of the data directory back; or move relay.db* away and keep relay.key: then the relay starts empty at the same address, clients claim their names again, and names that were removed are free to anybody.",
     ListenError: "If another program has the port, stop it, or listen elsewhere: e2echat relay --listen HOST:PORT. A port below 1024 takes privileges.",
     WrongRelayError: "The PIN in the address belongs to another relay, or somebody poses as this one. Ask whoever runs it for the address again.",
     MalformedError: "What answers there is no relay, or one of another version: see that host and port are right.",
