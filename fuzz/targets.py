@@ -15,11 +15,11 @@ from e2echat.crypto.codes import Code
 from e2echat.crypto.handshake import SEAL_SIZE, Introduction, Preamble
 from e2echat.crypto.keys import Device, ExchangeKey, Identity, SigningKey
 from e2echat.crypto.padding import unpad
-from e2echat.crypto.pairing import CARD_SIZE, Card
+from e2echat.crypto.pairing import ANSWER_SIZE, CARD_SIZE, JOIN_SIZE, OFFER_SIZE, Card, Inviter, Joiner
 from e2echat.crypto.prekeys import Prekey, PrekeyBundle, PrekeyKind
 from e2echat.crypto.primitives import ed25519_sign
 from e2echat.crypto.relay_records import AuthRecord, ClaimRecord, HelloRecord, LeaveRecord
-from e2echat.crypto.session import Session
+from e2echat.crypto.session import ReplyRoute, Session
 from e2echat.errors import (
     InvalidAddressError,
     InvalidCodeError,
@@ -32,7 +32,7 @@ from e2echat.wire.address import RelayAddress
 from e2echat.wire.frames import FrameDecoder
 from e2echat.wire.invitation import SCHEME, Invitation
 from e2echat.wire.names import canonical_name
-from fuzz import machines
+from fuzz import local, machines
 
 ALLOWED = (RemoteError,)
 ACCOUNT = SigningKey(bytes(32))
@@ -141,6 +141,18 @@ def _card(raw: bytes) -> None:
         Card.parse((front + raw)[:CARD_SIZE].ljust(CARD_SIZE, b"\0"))
 
 
+def _pairing(raw: bytes) -> None:
+    """What the other side says at the short code, of the right length."""
+    code, randomness = Code("1234", ("guitar", "otter")), machines.RANDOMNESS
+    key, address = machines.RELAY.public, str(RelayAddress(machines.RELAY.public, "localhost", 7443))
+    card = Card(_identity(), _device(), ReplyRoute(address, bytes(16), bytes(32)))
+    with suppress(RemoteError):
+        Inviter.begin(key, code, randomness).answer(raw[:JOIN_SIZE].ljust(JOIN_SIZE, b"\0"), card, randomness)
+    with suppress(RemoteError):
+        joiner = Joiner.begin(key, code, raw[:OFFER_SIZE].ljust(OFFER_SIZE, b"\0"), card, randomness)
+        joiner.finish(raw[OFFER_SIZE:][:ANSWER_SIZE].ljust(ANSWER_SIZE, b"\0"))
+
+
 def _bundle(raw: bytes) -> None:
     identity, device, signed, one_time = (_signed(part) for part in records.unlp(raw, 4))
     PrekeyBundle.parse(identity, device, signed, one_time, EPOCH)
@@ -203,6 +215,12 @@ TARGETS: dict[str, Target] = {
     "switchboard": machines.switchboard,
     "mailbox_dialogue": machines.mailbox_dialogue,
     "sending_dialogue": machines.sending_dialogue,
+    "record": local.record,
+    "request": local.request,
+    "answer": local.answer,
+    "segment": local.segment,
+    "vault": local.vault,
+    "pairing": _pairing,
 }
 
 

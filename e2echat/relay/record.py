@@ -1,8 +1,8 @@
 """A relay's record of what it saw, read back: one ``Sighting`` a line. ``recorder`` writes it."""
 
 import base64
-import binascii
 import json
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -47,7 +47,7 @@ class Sighting:
             values = json.loads(line)
             data = base64.b64decode(values.get("bytes", ""), validate=True)
             return cls(
-                float(values["time"]),
+                _finite(values["time"]),
                 _text(values, "event"),
                 int(values["connection"]),
                 _text(values, "direction", ""),
@@ -55,7 +55,7 @@ class Sighting:
                 data,
                 _text(values, "address", ""),
             )
-        except (ValueError, TypeError, KeyError, AttributeError, RecursionError, binascii.Error) as error:
+        except (ValueError, TypeError, LookupError, AttributeError, OverflowError, RecursionError) as error:
             raise BadRecordError("this is no record of a relay: a line of it is something else") from error
 
     @property
@@ -142,6 +142,13 @@ class RecordReader:
     def close(self) -> None:
         """Read no more."""
         self._file.close()
+
+
+def _finite(value: Any) -> float:  # noqa: ANN401 - whatever JSON it is
+    number = float(value)
+    if not math.isfinite(number):
+        raise ValueError(value)
+    return number
 
 
 def _text(values: dict[str, Any], key: str, default: str | None = None) -> str:

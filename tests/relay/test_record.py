@@ -103,6 +103,11 @@ def test_it_is_read_as_it_grows(recorder: Recorder, path: Path) -> None:
         '{"time": 1.0, "event": "frame", "connection": 1, "bytes": 5}',
         '{"time": 1.0, "event": "frame", "connection": 1, "tag": {}}',
         '{"time": 1.0, "event": "opened", "connection": 1, "address": []}',
+        '{"time": 1.0, "event": "opened", "connection": Infinity}',
+        '{"time": 1.0, "event": "frame", "connection": 1, "tag": 1e999}',
+        '{"time": Infinity, "event": "opened", "connection": 1}',
+        '{"time": 1e999, "event": "opened", "connection": 1}',
+        '{"time": NaN, "event": "opened", "connection": 1}',
     ],
 )
 def test_a_line_that_is_none(path: Path, line: str) -> None:
