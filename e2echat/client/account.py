@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Self, cast
 
+from e2echat.client.bequest import Bequest
 from e2echat.client.changes import Changes
 from e2echat.client.custody import Custody
 from e2echat.client.events import Contact, Event, Message, MessageState, Safety
@@ -102,7 +103,7 @@ class Account(Changes, Pairing, Custody, Inspection):
         connect: bool = True,
         stays: bool = False,
         proxy: str | None = None,
-        bequest: str | None = None,
+        bequest: Bequest | None = None,
         upgrading: Callable[[], object] = lambda: None,
     ) -> Self:
         """Open the account in ``home``.
@@ -114,11 +115,11 @@ class Account(Changes, Pairing, Custody, Inspection):
             stays: whether to be the next owner as soon as there is none. Such a process is given what opens the profile
                 by the one that owns it, and needs no passphrase then.
             proxy: what to go through this time, instead of what the account was told.
-            bequest: what ``guarded`` gave; then there is no need for a passphrase.
+            bequest: what ``guarded`` gave; then there is no need for a passphrase, unless it was locked since.
             upgrading: called before the history of an earlier version is brought up to date: seconds for a hundred thousand messages.
 
         Raises:
-            LockedError: it was locked by somebody while it was being opened.
+            LockedError: it was locked by somebody while it was being opened, or since there was the ``bequest``.
             NoProfileError, WrongPassphraseError, StorageError, UnsafeProfileError, InvalidProxyError: as their docstrings say.
             ProfileBusyError: another process holds the profile, and does not let others use it.
             LocalError: another process has the profile open, and does not go through ``proxy``.
@@ -148,7 +149,7 @@ class Account(Changes, Pairing, Custody, Inspection):
 
     @staticmethod
     @contextmanager
-    def guarded(home: Path, opened: Callable[[str], None]) -> Iterator[None]:
+    def guarded(home: Path, opened: Callable[[Bequest], None]) -> Iterator[None]:
         """Hold a locked profile that nobody has open, and call ``opened`` once another process was given its passphrase.
 
         ``opened`` is given what ``open`` takes as ``bequest``, on another thread. Only then is the block to be left.

@@ -45,6 +45,7 @@ WAITED_LONG = timedelta(days=1)
 BACKUP_LASTS = timedelta(days=30)
 RENEWED_LATELY = timedelta(days=30)
 INIT = "e2echat init NAME --relay ADDRESS"
+DELETE = "e2echat delete-account --local-only"
 UPGRADE = "pipx install --force ./e2echat-*.whl"
 RESTORE = "e2echat --home NEW restore FILE"
 
@@ -106,7 +107,11 @@ def _not_opened(home: Path, error: E2EChatError) -> Finding:
 
 
 def _profile(home: Path) -> Finding:
-    Profile(home).require_vault()
+    profile = Profile(home)
+    try:
+        profile.require_vault()
+    except NoProfileError as error:
+        return _wrong("profile", error, DELETE if os.path.lexists(profile.vault) else None)
     return _fine("profile", f"{home}, {_bytes(size_of(home))}")
 
 

@@ -1,10 +1,12 @@
 """What opens an account, and who has it: a part of ``Account``."""
 
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from e2echat.client.methods import served
 from e2echat.errors import NoProfileError
+from e2echat.store.profile import Profile
 
 if TYPE_CHECKING:
     # At run time it brings all of the cryptography with it, which who calls another process does not wait for.
@@ -68,3 +70,12 @@ class Custody:
         with suppress(NoProfileError):
             self._calls.delete_account(name=name, local_only=local_only, timeout=timeout)
         await_deletion(self._sharing.profile)
+
+    @staticmethod
+    def remove_left_over(home: Path) -> bool:
+        """Remove what a killed deletion left in ``home``, which nothing opens any more; False if there is no such thing.
+
+        Raises:
+            ProfileBusyError, StorageError, UnsafeProfileError: as their docstrings say.
+        """
+        return Profile.remove_left_over(home)

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import NoReturn
 
 from e2echat.client.agent import Agent
+from e2echat.client.bequest import Bequest
 from e2echat.client.holding import unlock
 from e2echat.core_dumps import forbid_core_dumps
 from e2echat.errors import LocalError, LockedError
@@ -14,9 +15,9 @@ from e2echat.store.vault import MAX_VAULT, needs_passphrase
 
 
 class Doorman:
-    """Until ``close``. ``opened`` is called with what opens the vault, in hexadecimal, once somebody gave the passphrase."""
+    """Until ``close``. ``opened`` is called with what opens the profile, once somebody gave the passphrase."""
 
-    def __init__(self, profile: Profile, opened: Callable[[str], None]) -> None:
+    def __init__(self, profile: Profile, opened: Callable[[Bequest], None]) -> None:
         """Take the profile's lock and serve its socket.
 
         Raises:
@@ -55,8 +56,11 @@ class Doorman:
 
     def unlock(self, passphrase: str) -> None:
         """Raises WrongPassphraseError."""
+        # Before anything that takes time: who locks meanwhile finds nobody to tell.
+        mark = self._profile.mark.value
         with self._one_at_a_time:
-            self._opened(unlock(self._profile, lambda: passphrase).secrets.hex())
+            vault = unlock(self._profile, lambda: passphrase)
+        self._opened(Bequest(vault.secrets.hex(), mark))
 
 
 def require_passphrase(profile: Profile) -> None:

@@ -12,6 +12,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Self
 
 from e2echat.client.backend import Backend, GoneError
+from e2echat.client.bequest import Bequest
 from e2echat.client.events import Missed
 from e2echat.client.remote import Remote
 from e2echat.core_dumps import forbid_core_dumps
@@ -46,7 +47,7 @@ class Sharing:
         connect: bool,
         stays: bool,
         proxy: str | None = None,
-        bequest: str | None = None,
+        bequest: Bequest | None = None,
         upgrading: Callable[[], object] = lambda: None,
     ) -> None:
         if proxy is not None:
@@ -60,11 +61,11 @@ class Sharing:
         self._connect = connect
         self._stays = stays
         self._vault: VaultContents | None = None
-        self._bequest = bequest
+        self._bequest = None if bequest is None else bequest.secrets
         self._upgrading = upgrading
         self._mark: bytes | None = None
         """The profile's mark of being locked as it was when we last were in."""
-        self._first_mark = profile.mark.value
+        self._first_mark = profile.mark.value if bequest is None else bequest.mark
         """As it was before anybody was asked for a passphrase: who locks meanwhile means us, too."""
         self._changed = threading.Condition()
         # Behind it:
@@ -274,6 +275,7 @@ class Sharing:
         if self._mark is not None:
             raise self._forget(LockedError(str(LockedError.__doc__)))
         given = passphrase()
+        self._require_unlocked(self.profile.mark.value)
         with suppress(GoneError), closing(Remote(self.profile.socket)) as remote:
             remote.unlock(given)
 

@@ -6,9 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from e2echat.store.private_files import PRIVATE_FILE
+from e2echat.store.private_files import PRIVATE_DIRECTORY, PRIVATE_FILE
 
-PRIVATE_DIRECTORY = 0o700
 SOCKET = "agent.sock"
 INCOMPLETE = "incomplete"
 """There while a profile is made or removed: what lies beside it without a vault is nobody's history."""

@@ -7,14 +7,17 @@ import os
 import shutil
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
 from e2echat.errors import StorageError, UnsafeProfileError
 
 PRIVATE_FILE = 0o600
+PRIVATE_DIRECTORY = 0o700
 _COPIED_AT_ONCE = 1 << 20
+_SMALL = 4096
+"""Bytes, more than any secret has."""
 
 
 def write_private(path: Path, data: bytes) -> None:
@@ -59,6 +62,21 @@ def destroy_secret(path: Path) -> None:
             os.close(descriptor)
         path.unlink()
         sync_directory(path.parent)
+
+
+def is_blank(path: Path) -> bool:
+    """Whether the file ``path`` is what ``destroy_secret`` leaves when it is killed: zeros; or empty, which opens nothing either.
+
+    Whatever cannot be read is not: its mode may be wrong, and is not changed here.
+    """
+    try:
+        found = path.lstat()
+        if not stat.S_ISREG(found.st_mode) or found.st_size > _SMALL:
+            return False
+        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), "rb") as file:
+            return not any(file.read(_SMALL))
+    except OSError:
+        return False
 
 
 def copy_private(source: Path, target: Path) -> None:
@@ -153,6 +171,24 @@ def open_private(path: Path, flags: int) -> int:
         raise UnsafeProfileError(f"{path} is no file, or another user's")
     os.fchmod(descriptor, PRIVATE_FILE)
     return descriptor
+
+
+def make_directories(home: Path) -> list[Path]:
+    """Make ``home`` and what is missing above it, all 0700; those that were made, outermost first."""
+    missing = [path for path in (home, *home.parents) if not os.path.lexists(path)]
+    made: list[Path] = []
+    try:
+        for path in reversed(missing):
+            with suppress(FileExistsError):  # another process made it meanwhile
+                path.mkdir(PRIVATE_DIRECTORY)
+                made.append(path)
+                path.chmod(PRIVATE_DIRECTORY)
+                sync_directory(path.parent)
+    except BaseException:
+        for path in reversed(made):
+            path.rmdir()
+        raise
+    return made
 
 
 def sync_directory(path: Path) -> None:

@@ -21,11 +21,13 @@ from e2echat.errors import (
     UnsafeProfileError,
     VaultMissingError,
 )
-from e2echat.store.flaws import DATABASES, FILES, INCOMPLETE, PRIVATE_DIRECTORY, SOCKET, flaws
+from e2echat.store.flaws import DATABASES, FILES, INCOMPLETE, SOCKET, flaws
 from e2echat.store.lock_mark import LockMark
 from e2echat.store.private_files import (
     destroy_secret,
     disk_errors,
+    is_blank,
+    make_directories,
     open_private,
     sync_directory,
     unfinished,
@@ -35,6 +37,7 @@ from e2echat.store.private_files import (
 LOCK_WAIT = 5.0
 """Seconds that a second process waits for the first."""
 _POLL = 0.05
+_DELETED = "the account here was deleted; what is left of it opens no more, and is removed by: e2echat delete-account --local-only"
 
 
 class ProfileLock:
@@ -89,7 +92,7 @@ class Profile:
         """
         profile = cls(Path(os.path.abspath(home)))  # noqa: PTH100 - resolve() would follow links
         with disk_errors(profile.home):
-            profile._ours = _make_directories(profile.home)
+            profile._ours = make_directories(profile.home)
             profile._unclaimed = True
             _check_directory(profile.home)
             profile._require_empty()
@@ -124,6 +127,8 @@ class Profile:
             except FileNotFoundError as error:
                 self._require_no_database()
                 raise NoProfileError(str(NoProfileError.__doc__)) from error
+            if not self.exists:
+                raise NoProfileError(_DELETED)
 
     def complete(self, vault: bytes) -> None:
         """Write the vault, the last file of a profile that is being made: with it, there is one.
@@ -180,8 +185,12 @@ class Profile:
 
     @property
     def exists(self) -> bool:
-        """Whether it was not removed meanwhile."""
-        return os.path.lexists(self.vault)
+        """Whether there is a vault, and not what a killed removal left of one."""
+        return os.path.lexists(self.vault) and not is_blank(self.vault)
+
+    def is_left_over(self) -> bool:
+        """Whether this is what a killed creation or removal left: files that nothing opens."""
+        return not self.exists and any(map(os.path.lexists, (self.vault, self._incomplete)))
 
     @property
     def has_files(self) -> bool:
@@ -226,6 +235,26 @@ class Profile:
                 (self.home / name).unlink(missing_ok=True)
             with suppress(OSError):  # not empty: somebody else's files
                 self.home.rmdir()
+
+    @classmethod
+    def remove_left_over(cls, home: Path) -> bool:
+        """Go on with a removal that was killed; whether there was one.
+
+        Raises:
+            ProfileBusyError: another process holds it.
+            StorageError, UnsafeProfileError: as for ``delete``.
+        """
+        profile = cls(Path(os.path.abspath(home)))  # noqa: PTH100 - resolve() would follow links
+        with disk_errors(profile.home):
+            if not profile.is_left_over():
+                return False
+            _check_directory(profile.home)
+        with profile.lock():
+            # Whoever had the lock before may have made an account of it.
+            if not profile.is_left_over():
+                return False
+            profile.delete()
+        return True
 
     def _acquire(self, deadline: float, clock: Callable[[], float], sleep: Callable[[float], None]) -> int:
         while True:
@@ -275,18 +304,17 @@ class Profile:
 
     def _require_no_database(self) -> None:
         found = next((name for name in DATABASES if os.path.lexists(self.home / name)), None)
-        if found is not None and not os.path.lexists(self._incomplete):
+        if found is not None and not self.is_left_over():
             raise VaultMissingError(
                 f"{self.home / found} is there without {self.vault.name}: put that back, or restore a backup elsewhere"
             )
 
     def _require_empty(self) -> None:
         """Nothing but what a killed creation may leave: the vault is written last."""
-        names = {path.name for path in self.home.iterdir()}
-        if self.vault.name in names:
+        if self.exists:
             raise ProfileExistsError(str(ProfileExistsError.__doc__))
         self._require_no_database()
-        if not names.issubset(FILES):
+        if not {path.name for path in self.home.iterdir()}.issubset(FILES):
             raise ProfileExistsError("the directory has other files in it; choose an empty one")
 
     def _mend(self) -> None:
@@ -300,24 +328,6 @@ class Profile:
 def copy_while_upgrading(database: Path) -> Path:
     """Where a database's copy lies as long as its upgrade is not known to have succeeded."""
     return database.with_name(f"{database.name}.old")
-
-
-def _make_directories(home: Path) -> list[Path]:
-    """Make ``home`` and what is missing above it, all 0700; those that were made, outermost first."""
-    missing = [path for path in (home, *home.parents) if not os.path.lexists(path)]
-    made: list[Path] = []
-    try:
-        for path in reversed(missing):
-            with suppress(FileExistsError):  # another process made it meanwhile
-                path.mkdir(PRIVATE_DIRECTORY)
-                made.append(path)
-                path.chmod(PRIVATE_DIRECTORY)
-                sync_directory(path.parent)
-    except BaseException:
-        for path in reversed(made):
-            path.rmdir()
-        raise
-    return made
 
 
 def _check_directory(home: Path) -> None:

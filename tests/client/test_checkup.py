@@ -113,6 +113,17 @@ def test_no_profile(tmp_path: Path) -> None:
     assert errors(examined(tmp_path / "file")) == {"profile": StorageError}
 
 
+def test_a_deletion_that_was_killed_is_said_and_can_be_gone_on_with(home: Path) -> None:
+    vault = home / "vault"
+    vault.write_bytes(bytes(vault.stat().st_size))
+    found = examined(home)
+    assert errors(found) == {"profile": NoProfileError}
+    assert "was deleted" in found["profile"].words
+    assert found["profile"].command == module.DELETE
+    assert Account.remove_left_over(home)
+    assert not home.exists()
+
+
 def test_a_missing_vault_is_not_taken_for_no_account(home: Path) -> None:
     (home / "vault").unlink()
     found = examined(home)

@@ -3,8 +3,8 @@
 import gc
 import queue
 import threading
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import closing, suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -12,13 +12,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from e2echat.client import idle, keeper, locking
+from e2echat.client import doorman, holding, idle, keeper, locking
 from e2echat.client.account import Account
+from e2echat.client.bequest import Bequest
 from e2echat.client.context import Context
 from e2echat.client.engine import Engine
 from e2echat.client.events import MessageArrived
 from e2echat.client.local import LocalAccount
 from e2echat.client.own import Own
+from e2echat.client.remote import Remote
 from e2echat.client.settings import Settings
 from e2echat.errors import (
     LocalError,
@@ -262,7 +264,7 @@ class TestUnattended:
 
 def test_nobody_gets_past_who_holds_it_without_the_passphrase(alice: Account, home: Path) -> None:
     alice.lock()
-    opened: queue.SimpleQueue[str] = queue.SimpleQueue()
+    opened: queue.SimpleQueue[Bequest] = queue.SimpleQueue()
     with Account.guarded(home, opened.put):
         with pytest.raises(WrongPassphraseError):
             Account.open(home, lambda: "wrong")
@@ -292,7 +294,7 @@ class Command(threading.Thread):
 
 def test_the_passphrase_is_asked_for_once_and_opens_it_for_both(alice: Account, home: Path) -> None:
     alice.lock()
-    opened: queue.SimpleQueue[str] = queue.SimpleQueue()
+    opened: queue.SimpleQueue[Bequest] = queue.SimpleQueue()
     command = Command(home)
     with Account.guarded(home, opened.put):
         command.start()
@@ -303,9 +305,51 @@ def test_the_passphrase_is_asked_for_once_and_opens_it_for_both(alice: Account, 
     assert (command.name_found, command.asked) == ("alice", 1)
 
 
+@pytest.mark.parametrize("when", ["the passphrase is being tried", "it was right"])
+def test_a_lock_before_who_held_it_has_opened_it_holds(
+    alice: Account, home: Path, monkeypatch: pytest.MonkeyPatch, when: str
+) -> None:
+    alice.lock()
+    opened: queue.SimpleQueue[Bequest] = queue.SimpleQueue()
+
+    def unlock_and_lock(profile: Profile, passphrase: Callable[[], str]) -> VaultContents:
+        found = holding.unlock(profile, passphrase)
+        assert not Account.lock_profile(home)
+        return found
+
+    with monkeypatch.context() as patch, Account.guarded(home, opened.put):
+        if when == "the passphrase is being tried":
+            patch.setattr(doorman, "unlock", unlock_and_lock)
+        with closing(Remote(Profile.open(home).socket)) as remote:
+            remote.unlock(PASSPHRASE)
+        bequest = opened.get(timeout=PATIENCE)
+    if when == "it was right":
+        assert not Account.lock_profile(home)
+    assert bequest.secrets not in repr(bequest)
+    with pytest.raises(LockedError):
+        Account.open(home, lambda: pytest.fail("it was asked for"), bequest=bequest)
+    _open(home).close()
+
+
+def test_a_lock_while_the_passphrase_is_asked_for_is_not_undone_by_giving_it(
+    alice: Account, home: Path
+) -> None:
+    alice.lock()
+    opened: queue.SimpleQueue[Bequest] = queue.SimpleQueue()
+
+    def lock_meanwhile() -> str:
+        Account.lock_profile(home)
+        return PASSPHRASE
+
+    with Account.guarded(home, opened.put):
+        with pytest.raises(LockedError):
+            Account.open(home, lock_meanwhile)
+        assert opened.empty()
+
+
 def test_it_is_not_asked_for_again_if_who_held_it_ends(alice: Account, home: Path) -> None:
     alice.lock()
-    opened: queue.SimpleQueue[str] = queue.SimpleQueue()
+    opened: queue.SimpleQueue[Bequest] = queue.SimpleQueue()
     command = Command(home)
     with Account.guarded(home, opened.put):
         command.start()

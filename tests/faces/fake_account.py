@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, cast
 
+from e2echat.client.bequest import Bequest
 from e2echat.client.events import (
     AllIn,
     Connected,
@@ -106,6 +107,8 @@ class World:
     """The file, what it was under, and what the profile is under."""
     left: bool = False
     """The account was deleted at the relay."""
+    left_over: bool = False
+    """A deletion was killed."""
     locked: int = 0
     guarded: int = 0
     unlocks: bool = True
@@ -212,6 +215,11 @@ class World:
                 world.name, world.passphrase, world.exists = name, passphrase, True
                 return cls(world, home)
 
+            @staticmethod
+            def remove_left_over(home: Path) -> bool:
+                found, world.left_over = world.left_over, False
+                return found
+
             @classmethod
             def restore(
                 cls,
@@ -233,7 +241,7 @@ class World:
                 connect: bool = True,
                 stays: bool = False,
                 proxy: str | None = None,
-                bequest: str | None = None,
+                bequest: Bequest | None = None,
                 upgrading: Callable[[], object] = lambda: None,
             ) -> "FakeAccount":
                 world.may_fail("open")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from e2echat.client.bequest import Bequest
 from e2echat.client.events import Disconnected, Event, Problem
 from e2echat.errors import OwnerSilentError
 from e2echat.faces.cli import daemon
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from tests.faces.fake_account import World
 
 PATIENCE = 30.0
+GIVEN = Bequest("00", b"")
 
 
 def test_a_unit_runs_this_profile_with_this_python(cli: "CommandLine") -> None:
@@ -112,7 +114,7 @@ def test_being_told_twice_of_the_passphrase_does_not_end_it(
     cli: "CommandLine", monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told: queue.SimpleQueue[daemon.Told] = queue.SimpleQueue()
-    for each in ("00", "00", OwnerSilentError("process 7 holds this profile and does not answer")):
+    for each in (GIVEN, GIVEN, OwnerSilentError("process 7 holds this profile and does not answer")):
         told.put(each)
     monkeypatch.setattr(daemon, "queue", SimpleNamespace(SimpleQueue=lambda: told, Empty=queue.Empty))
     result = cli("daemon", "--locked")

@@ -51,6 +51,14 @@ def test_a_relay_that_does_not_answer(cli: "CommandLine", world: "World") -> Non
     assert (world.exists, world.left) == (False, False)
 
 
+def test_what_a_killed_deletion_left_needs_no_name(cli: "CommandLine", world: "World") -> None:
+    world.exists, world.left_over = False, True
+    assert cli("delete-account").code == Exit.USAGE
+    done = cli("delete-account", "--local-only", "--json")
+    assert json.loads(done.out) == {"type": "account_deleted", "name": None, "at_relay": False}
+    assert cli("delete-account", "--local-only").code == Exit.USAGE
+
+
 def test_a_relay_that_refuses(cli: "CommandLine", world: "World") -> None:
     world.failures["delete"] = RefusedError("the relay's disk failed", "storage")
     assert cli("delete-account", "--yes", "alice").code == Exit.REFUSED

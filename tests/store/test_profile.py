@@ -256,6 +256,57 @@ def test_a_killed_deletion_leaves_nothing_to_keep(
         assert not profile.database.exists()
 
 
+@pytest.mark.parametrize("blank", [b"", bytes(170)])
+@pytest.mark.parametrize("marked", [True, False])
+def test_a_vault_that_was_overwritten_is_no_vault(
+    profile: Profile, home: Path, blank: bytes, marked: bool
+) -> None:
+    profile.database.touch()
+    profile.vault.write_bytes(blank)
+    if marked:
+        # A full disk takes no mark.
+        (home / "incomplete").touch()
+    assert not profile.exists
+    with pytest.raises(NoProfileError, match="delete-account --local-only"):
+        Profile.open(home)
+    with Profile.create(home).lock():
+        assert {path.name for path in home.iterdir()} == {"lock", "incomplete"}
+    profile.database.touch()
+    profile.vault.write_bytes(blank)
+    assert Profile.remove_left_over(home)
+    assert not home.exists()
+    assert not Profile.remove_left_over(home)
+
+
+def _large(path: Path) -> None:
+    path.touch()
+    os.truncate(path, 1 << 20)
+
+
+def _unreadable(path: Path) -> None:
+    path.write_bytes(b"vault")
+    path.chmod(0)
+
+
+@pytest.mark.parametrize(
+    "make", [lambda path: path.symlink_to("lock"), Path.mkdir, os.mkfifo, _unreadable, _large]
+)
+def test_what_is_no_file_of_zeros_is_not_taken_for_one(
+    profile: Profile, make: Callable[[Path], None]
+) -> None:
+    (profile.home / "lock").touch()
+    profile.vault.unlink()
+    make(profile.vault)
+    assert profile.exists
+    assert not Profile.remove_left_over(profile.home)
+
+
+def test_an_account_is_not_left_over(profile: Profile, home: Path) -> None:
+    (home / "incomplete").touch()
+    assert not Profile.remove_left_over(home)
+    assert profile.vault.exists()
+
+
 def _killed(*_: object, **__: object) -> None:
     raise ZeroDivisionError
 

@@ -44,6 +44,12 @@ def delete_account(session: Session, said: str | None, local_only: bool, timeout
 
     Nobody else is told. Backups and exports stay, and so does what others have received. It asks for the account's name.
     """
+    if local_only and session.account_class().remove_left_over(session.home):
+        session.out.result(
+            {"type": "account_deleted", "name": None, "at_relay": False},
+            "What was left of a deleted account is removed.",
+        )
+        return
     with session.open_account(connect=False) as account:
         now = account.status()
         if said is None:

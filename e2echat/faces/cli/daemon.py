@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NoReturn, TypeAlias
 
 import click
 
+from e2echat.client.bequest import Bequest
 from e2echat.client.events import Problem
 from e2echat.errors import E2EChatError, LockedError, ProfileBusyError
 from e2echat.faces.cli.options import common
@@ -47,7 +48,7 @@ WantedBy=default.target
 UNIT_NAME = "e2echat.service"
 LOOK_AGAIN = 1.0
 """Seconds."""
-Told: TypeAlias = E2EChatError | str | None
+Told: TypeAlias = E2EChatError | Bequest | None
 """What went wrong; or what opens the profile; None: it is to end."""
 
 
@@ -90,12 +91,12 @@ def daemon(session: Session, unit: bool, locked: bool) -> None:  # noqa: FBT001 
 
 
 def _serve(session: Session, over: "queue.SimpleQueue[Told]", *, locked: bool) -> None:
-    bequest: str | None = None
+    bequest: Bequest | None = None
     if locked:
         # Who has it open already hands on what opens it.
         with suppress(ProfileBusyError), session.account_class().guarded(session.home, over.put):
             told = _next(over)
-            if not isinstance(told, str):
+            if not isinstance(told, Bequest):
                 return
             bequest = told
     ask = _ask_nobody if locked else None
@@ -105,7 +106,7 @@ def _serve(session: Session, over: "queue.SimpleQueue[Told]", *, locked: bool) -
         )
         watcher.start()
         told = _next(over)
-        while isinstance(told, str):
+        while isinstance(told, Bequest):
             # Whoever was given the passphrase may have asked twice before we were there.
             told = _next(over)
         if told is not None:

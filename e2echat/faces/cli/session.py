@@ -17,6 +17,7 @@ from e2echat.faces.suspension import stop_process, suspend, suspendable
 if TYPE_CHECKING:
     # `--help` does not wait for it.
     from e2echat.client.account import Account
+    from e2echat.client.bequest import Bequest
     from e2echat.client.status import RelayAnswer
 
 PROXY_VARIABLE = "E2ECHAT_PROXY"
@@ -56,7 +57,7 @@ class Session:
         connect: bool = True,
         stays: bool = False,
         ask: Callable[[], str] | None = None,
-        bequest: str | None = None,
+        bequest: "Bequest | None" = None,
     ) -> Iterator["Account"]:
         """The account that is there; asks for its passphrase if it has one. ``stays``: for as long as the person likes.
 
