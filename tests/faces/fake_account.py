@@ -188,6 +188,10 @@ class World:
         self.may_fail("try_relay")
         return RelayAnswer(relay, 0.01, self.clocks_ahead.pop(0) if self.clocks_ahead else 0.0)
 
+    def remove_left_over(self, _home: Path) -> bool:
+        found, self.left_over = self.left_over, False
+        return found
+
     def account_class(self) -> "type[Account]":
         """What a session takes for the client's account."""
         world = self
@@ -215,10 +219,7 @@ class World:
                 world.name, world.passphrase, world.exists = name, passphrase, True
                 return cls(world, home)
 
-            @staticmethod
-            def remove_left_over(home: Path) -> bool:
-                found, world.left_over = world.left_over, False
-                return found
+            remove_left_over = staticmethod(world.remove_left_over)
 
             @classmethod
             def restore(
