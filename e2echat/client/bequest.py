@@ -11,4 +11,4 @@ class Bequest:
     """
 
     secrets: str = field(repr=False)
-    mark: bytes
+    mark: bytes = field(repr=False)
