@@ -191,6 +191,14 @@ def make_directories(home: Path) -> list[Path]:
     return made
 
 
+def same_file(descriptor: int, path: Path) -> bool:
+    """Whether what is open is still the file of that name: not removed or replaced meanwhile."""
+    try:
+        return os.path.samestat(os.fstat(descriptor), path.lstat())
+    except FileNotFoundError:
+        return False
+
+
 def sync_directory(path: Path) -> None:
     """Have the names in the directory be on the disk."""
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)

@@ -29,6 +29,7 @@ from e2echat.store.private_files import (
     is_blank,
     make_directories,
     open_private,
+    same_file,
     sync_directory,
     unfinished,
     write_private,
@@ -264,7 +265,7 @@ class Profile:
                 raise NoProfileError("the profile was removed meanwhile") from error
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                if _same_file(descriptor, self._lock):
+                if same_file(descriptor, self._lock):
                     os.ftruncate(descriptor, 0)
                     os.pwrite(descriptor, str(os.getpid()).encode(), 0)
                     return descriptor
@@ -336,14 +337,6 @@ def _check_directory(home: Path) -> None:
         raise UnsafeProfileError(f"{home} is a link or another user's")
     if not stat.S_ISDIR(found.st_mode):
         raise NotADirectoryError
-
-
-def _same_file(descriptor: int, path: Path) -> bool:
-    """Whether the file was not removed, or replaced, while we waited for it."""
-    try:
-        return os.path.samestat(os.fstat(descriptor), path.lstat())
-    except FileNotFoundError:
-        return False
 
 
 def _holder(descriptor: int) -> str:
