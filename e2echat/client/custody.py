@@ -49,6 +49,16 @@ class Custody:
         lock(self._sharing.profile)
 
     @served
+    def seal_place(self, peer: str) -> str:
+        """The name ``peer`` as only this account can read it: for a program that is begun anew after a lock, and goes on there."""
+        return self._calls.seal_place(peer=peer)
+
+    @served
+    def open_place(self, sealed: str) -> str | None:
+        """The name that ``seal_place`` has sealed; null if it is none of this account's."""
+        return self._calls.open_place(sealed=sealed)
+
+    @served
     def delete_account(self, name: str, *, local_only: bool = False, timeout: float = 30) -> None:
         """Take the account's name from its relay, for good, and remove the profile here. Nobody else is told.
 

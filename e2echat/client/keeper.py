@@ -9,6 +9,7 @@ from e2echat.client.doorman import require_passphrase
 from e2echat.client.holding import Holding
 from e2echat.client.idle import Idle
 from e2echat.client.leaving import leave
+from e2echat.client.places import opened_place, sealed_place
 from e2echat.client.runtime import Runtime
 from e2echat.crypto.primitives import SystemRandomness
 from e2echat.errors import E2EChatError, LocalError, LockedError, NoProfileError, StorageError
@@ -77,6 +78,14 @@ class KeeperMethods:
             self.locking = False
             raise
         self.let_go(LockedError(str(LockedError.__doc__)))
+
+    def seal_place(self, peer: str) -> str:
+        """See ``Custody.seal_place``."""
+        return sealed_place(self._holding.vault.database_key, peer, SystemRandomness())
+
+    def open_place(self, sealed: str) -> str | None:
+        """See ``Custody.open_place``."""
+        return opened_place(self._holding.vault.database_key, sealed)
 
     def _lock_unattended(self) -> None:
         self.locking = True

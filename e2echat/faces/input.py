@@ -9,7 +9,7 @@ from contextlib import ExitStack, contextmanager
 from typing import BinaryIO, Self
 
 from e2echat.errors import InvalidTextError, TextTooLongError
-from e2echat.faces.echo import echo_off
+from e2echat.faces.echo import echo_again, echo_off, leave_echo_off
 from e2echat.faces.sanitiser import visible
 
 MAX_INPUT = 256 * 1024
@@ -107,11 +107,17 @@ class Input:
             yield
             return
         with ExitStack() as until_the_end:
+            # A process before this one may have begun it.
+            until_the_end.callback(echo_again)
             self._unseen = until_the_end
             try:
                 yield
             finally:
                 self._unseen = None
+
+    def stay_unseen(self) -> None:
+        """Show nothing typed any more, until this process ends or ``unseen`` does, in this one or in what replaces it."""
+        leave_echo_off()
 
     def secret(self, question: str) -> str:
         """A typed line, not shown; asked on the terminal even if standard input is a pipe."""

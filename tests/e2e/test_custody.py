@@ -6,6 +6,7 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
+import pexpect
 import pytest
 
 from e2echat.crypto.primitives import SystemRandomness
@@ -166,6 +167,40 @@ def test_talk_comes_back_to_the_conversation_that_was_chosen(asking: Terminal) -
     asking.wait_for(SECRET, "bob | not verified | connected")
     asking.type("/quit\r")
     assert asking.end() == 0
+
+
+def test_talk_comes_back_to_a_conversation_in_which_nothing_was_said(
+    asking: Terminal, relay: RelayProcess, people: Callable[..., Someone]
+) -> None:
+    people("dora", relay.address).join()
+    asking.type("dora\r")
+    asking.wait_for("Ask the relay for them?")
+    asking.type("y\r")
+    asking.wait_for("dora | not verified | connected")
+    asking.type("/lock\r")
+    asking.wait_for("Locked.", "Passphrase:")
+    asking.type(PASSPHRASE + "\r")
+    asking.wait_for("dora | not verified | connected")
+    asking.type("/quit\r")
+    assert asking.end() == 0
+
+
+def test_what_is_typed_before_the_question_is_not_shown(asking: Terminal) -> None:
+    asking.type("/lock\r")
+    asking.wait_for("Locked.")
+    assert not asking.child.getecho()
+    asking.type("typed ahead\r")
+    asking.wait_for("Passphrase:")
+    asking.type(PASSPHRASE + "\r")
+    asking.wait_for("With whom?")
+    assert not [line for line in asking.lines() if "typed ahead" in line]
+    assert asking.child.getecho()
+    asking.type("/lock\r")
+    asking.wait_for("Locked.", "Passphrase:")
+    # It ends, and leaves the terminal as it was.
+    asking.type("\x03")
+    asking.child.expect(pexpect.EOF)
+    assert asking.child.getecho()
 
 
 def test_a_daemon_is_locked_and_opens_with_the_next_command(knowing: Someone, ignorant: Someone) -> None:

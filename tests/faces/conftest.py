@@ -69,6 +69,9 @@ class TypedInput(Input):
     def secret(self, question: str) -> str:
         return next(self._secrets)
 
+    def stay_unseen(self) -> None:
+        """Whoever runs the tests goes on seeing what is typed."""
+
 
 class AnsweringScreen(pyte.Screen):
     """A terminal that answers when a program asks where the cursor is."""

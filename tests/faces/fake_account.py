@@ -412,6 +412,12 @@ class FakeAccount:
         self._world.exists = False
         self._world.left = not local_only
 
+    def seal_place(self, peer: str) -> str:
+        return peer.encode().hex()
+
+    def open_place(self, sealed: str) -> str | None:
+        return bytes.fromhex(sealed).decode() if sealed != "another's" else None
+
     def lock(self) -> None:
         self._world.may_fail("lock")
         self._world.failures["next_event"] = LockedError("locked")

@@ -68,30 +68,41 @@ def test_talk_locks_itself(cli: "CommandLine", world: "World") -> None:
     assert world.sent() == ["hi"]
 
 
+@pytest.mark.parametrize("said", [False, True])
 def test_talk_comes_back_to_the_conversation_it_was_in(
+    cli: "CommandLine", world: "World", person: "Callable[..., Any]", said: bool
+) -> None:
+    world.people["carol"] = person("carol")
+    cli.by_hand = True
+    if said:
+        world.message("said", "carol")
+    world.message("said elsewhere")
+    cli("talk", typed="carol\n/lock\n\n")
+    (((option, place),),) = (cli.started_over,)
+    assert option == "--back-to"
+    assert "carol" not in place
+    del world.failures["next_event"]
+    cli("talk", "--back-to", place, typed="hi\n/quit\n")
+    assert world.messages[-1].peer == "carol"
+
+
+def test_talk_comes_back_to_somebody_of_whom_nothing_is_recorded(
     cli: "CommandLine", world: "World", person: "Callable[..., Any]"
 ) -> None:
     world.people["carol"] = person("carol")
     cli.by_hand = True
-    said = world.message("said", "carol")
-    world.message("said elsewhere")
-    cli("talk", typed="carol\n/lock\n\n")
-    assert cli.started_over == [("--back-to", said.id)]
+    cli("talk", typed="frank\ny\n/lock\n\n")
     del world.failures["next_event"]
-    cli("talk", "--back-to", said.id, typed="hi\n/quit\n")
-    assert world.messages[-1].peer == "carol"
+    cli("talk", *cli.started_over[0], typed="hi\n/quit\n")
+    assert world.messages[-1].peer == "frank"
 
 
 def test_talk_asks_where_it_is_in_doubt(
     cli: "CommandLine", world: "World", person: "Callable[..., Any]"
 ) -> None:
-    """As with an id that somebody chose because it is another's."""
     world.people["carol"] = person("carol")
     cli.by_hand = True
-    for peer in ("carol", "bob"):
-        world.message("said", peer, id="d" * 32)
-    for asked in ("d" * 32, "e" * 32):
-        assert "With whom?" in cli("talk", "--back-to", asked).err
+    assert "With whom?" in cli("talk", "--back-to", "another's").err
 
 
 def test_talk_stays_where_there_is_nothing_to_lock(cli: "CommandLine", world: "World") -> None:

@@ -26,6 +26,16 @@ def _print_version() -> int | str:
 
 
 def _run() -> int:
+    from e2echat.faces.echo import echo_again  # noqa: PLC0415 - not for --version
+
+    try:
+        return _command()
+    finally:
+        # The process that this one replaced may have left the terminal so.
+        echo_again()
+
+
+def _command() -> int:
     from e2echat.faces.bugs import report_bugs  # noqa: PLC0415 - not for --version
 
     report_bugs()

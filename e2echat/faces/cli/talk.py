@@ -1,14 +1,14 @@
 """``talk``: line by line, on a terminal or through a pipe."""
 
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import click
 
 from e2echat.client.settings import Notify
-from e2echat.errors import LockedError, NoProfileError, NoSuchPeerError, WrongPassphraseError
+from e2echat.errors import LockedError, NoProfileError, WrongPassphraseError
 from e2echat.faces.cli.choosing import chosen_peer
 from e2echat.faces.cli.first_run import first_account, inviter, present_peer
 from e2echat.faces.cli.options import common, timeout_option, words
@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 @click.option(
     "--back-to",
     callback=words,
-    metavar="ID",
-    help="Without --peer: the conversation that this message is of.",
+    metavar="PLACE",
+    help="Without --peer: the conversation that talk was in when the profile was locked.",
 )
 @common()
 @click.pass_obj
@@ -54,30 +54,26 @@ def talk(
     except LockedError:
         if not by_hand:
             raise
+    # Until the next process asks for the passphrase: whoever types it ahead is not to see it.
+    session.stdin.stay_unseen()
     session.out.clear()
     session.out.note("Locked. The passphrase opens it again, Ctrl+C leaves.")
-    return session.start_over([] if peer or not place.message_id else ["--back-to", place.message_id])
+    return session.start_over([] if peer or not place.sealed else ["--back-to", place.sealed])
 
 
 @dataclass(slots=True)
 class Place:
-    """The conversation that one is in, by the id of a message of it: to whoever has not the profile open, that says nothing."""
+    """The conversation that one is in: to whoever has not the profile open, that says nothing."""
 
-    message_id: str | None
+    sealed: str | None
 
     def note(self, account: "Account", peer: str) -> None:
-        """The conversation with ``peer``, if anything has been said in it."""
-        self.message_id = None
-        with suppress(NoSuchPeerError):
-            for message in account.history(peer, limit=1):
-                self.message_id = message.id
+        """It is the one with ``peer``."""
+        self.sealed = account.seal_place(peer)
 
     def peer(self, account: "Account") -> str | None:
-        """With whom that was; None if it is not beyond doubt."""
-        if self.message_id is None:
-            return None
-        peers = {origin.message.peer for origin in account.provenance(self.message_id)}
-        return peers.pop() if len(peers) == 1 else None
+        """With whom that was; None if nobody said."""
+        return account.open_place(self.sealed) if self.sealed else None
 
 
 def _talk(
