@@ -177,11 +177,11 @@ class World:
         return self.up
 
     @contextmanager
-    def guard(self, _: Path, opened: Callable[[str], None]) -> Iterator[None]:
+    def guard(self, _: Path, opened: Callable[[Bequest], None]) -> Iterator[None]:
         self.may_fail("guarded")
         self.guarded += 1
         if self.unlocks:
-            opened("00")
+            opened(Bequest("00", b""))
         yield
 
     def try_relay(self, relay: str, proxy: str | None = None, *, timeout: float = 15) -> RelayAnswer:
