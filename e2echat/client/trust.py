@@ -46,8 +46,8 @@ class Trust:
     def introduce(self, identity: Identity, device: Device, route: ReplyRoute, how: str) -> ContactRow:
         """These are the records of whoever was paired with: a contact, verified, and reached there.
 
-        Whoever pairs gives himself a name. So he takes no other's place: where the name is known, the key must be the one in force, or
-        the one whose change the person was told of. With a code, nobody has said yet that the name is his: the relay is asked first.
+        Whoever pairs gives himself a name. So he takes no other's place: where the name is known, the key must be the one in force.
+        With a code, nobody has said yet that the name is his: the relay is asked first.
 
         Raises:
             KeyChangedError: another key than the name is known with, or a certificate older than one that the same identity has
@@ -57,14 +57,8 @@ class Trust:
         row = self.context.records.find_contact(relay.key, identity.name)
         if row is None:
             row = self.peers.add(relay, identity, device, "contact")
-        elif identity.key not in {
-            Identity.parse(raw).key for raw in (row.identity, row.changed_identity) if raw
-        }:
-            name = self.context.peer_name(row)
-            raise KeyChangedError(
-                f"whoever this is calls himself {name} and has another key than the {name} whom you know, so nothing was changed. "
-                f"If your {name} has lost his keys, write to him; when you are told of the change: e2echat verify {name}"
-            )
+        elif identity.key != self.peers.identity(row).key:
+            raise KeyChangedError(self._not_the_same(row, identity))
         elif self.peers.meet(row, identity, device):
             row = self.peers.dismiss_change(row)
         else:
@@ -79,6 +73,21 @@ class Trust:
         row = self.peers.decide(replace(row, vouched=vouched, verified_at=self.context.now, verified_by=how))
         self.outbox.tell_route(row)
         return row
+
+    def _not_the_same(self, row: ContactRow, identity: Identity) -> str:
+        """Why whoever pairs under the contact's name is not taken for the contact, and what to do."""
+        name = self.context.peer_name(row)
+        if row.changed_identity is not None and identity.key == Identity.parse(row.changed_identity).key:
+            # The relay alone has said so, and whoever pairs may be whom it said it for.
+            return (
+                f"the key of {name} has changed, and whoever this is has the new one; whether that is {name}, only you can tell, so "
+                f"nothing was changed. Compare the number: e2echat verify {name}. Or take the new key first, and then pair again: "
+                f"e2echat accept {name}"
+            )
+        return (
+            f"whoever this is calls himself {name} and has another key than the {name} whom you know, so nothing was changed. "
+            f"If your {name} has lost his keys, write to him; when you are told of the change: e2echat verify {name}"
+        )
 
     def verify_if(self, contact: int, number: str) -> bool:
         """The person compared ``number``: verified are the keys last seen if it is theirs, else those in force.

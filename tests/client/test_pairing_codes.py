@@ -299,24 +299,62 @@ def test_an_outdated_certificate_is_no_wrong_code(world: World, *, inviting: boo
     assert alice.contact("bob") == before
 
 
-def test_a_key_whose_change_was_told_is_accepted_by_pairing_anew(world: World) -> None:
+def _told_of_a_change(world: World, *, verified: bool) -> tuple[Person, Person]:
+    """Alice knows Bob, and the relay says that his name has another key now; who has it."""
     alice, bob = world.introduce()
-    alice.verify("bob", bob)
+    if verified:
+        alice.verify("bob", bob)
     again = world.usurp(bob)
-    again.send("alice", "I lost my keys")
-    world.settle()
     alice.send("bob", "asks whose key it is")
+    again.send("alice", "I lost my keys")
     world.pass_time(30, 2)
-    assert alice.contact("bob").key_changed
-    alice.events.clear()
+    assert alice.contact("bob").changed_identity == again.own.identity.raw
+    return alice, again
+
+
+@pytest.mark.parametrize("verified", [False, True])
+@pytest.mark.parametrize("inviting", [False, True])
+def test_a_change_that_waits_for_a_person_is_not_taken_by_pairing(
+    world: World, *, inviting: bool, verified: bool
+) -> None:
+    """The relay may have lied about it, for whoever pairs."""
+    alice, again = _told_of_a_change(world, verified=verified)
+    before = alice.contact("bob")
+    runs = _pair(world, *((alice, again) if inviting else (again, alice)))
+    told = runs[0 if inviting else 1].error
+    assert isinstance(told, PairingError)
+    assert "e2echat verify bob" in str(told)
+    assert "e2echat accept bob" in str(told)
+    assert alice.contact("bob") == before
+    assert not any(isinstance(event, Paired) for event in alice.events)
+    assert again.heard("alice") == []
+
+
+def test_a_change_that_a_person_took_is_verified_by_pairing(world: World) -> None:
+    alice, again = _told_of_a_change(world, verified=True)
+    alice.accept("bob")
+    assert alice.contact("bob").verified_at is None
     _pair(world, alice, again)
     contact = alice.contact("bob")
-    assert contact.identity == again.own.identity.raw
     assert (contact.key_changed, contact.verified_by) == (False, "code")
-    assert not any(isinstance(event, KeyChanged) for event in alice.events)
     message = alice.send("bob", "to the new one")
     world.pass_time(30, 2)
     assert alice.state(message) is MessageState.DELIVERED
+
+
+def test_the_key_in_force_dismisses_a_change_that_waits(world: World) -> None:
+    """Whom she paired with is the Bob whom she knows: the other one is not."""
+    alice, bob = world.introduce()
+    mallory = Person(world, "bob")
+    alice.step(
+        lambda: alice.engine.peers.meet(alice.contact("bob"), mallory.own.identity, mallory.own.device.device)
+    )
+    assert alice.contact("bob").key_changed
+    _pair(world, alice, bob)
+    contact = alice.contact("bob")
+    assert (contact.identity, contact.key_changed) == (bob.own.identity.raw, False)
+    assert contact.verified_by == "code"
+    mallory.records.close()
 
 
 def test_a_new_device_is_accepted_by_pairing_anew(world: World) -> None:

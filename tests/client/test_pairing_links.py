@@ -160,6 +160,23 @@ def test_a_link_takes_nobodys_place(world: World, *, verified: bool) -> None:
     assert alice.contact("bob") == before
 
 
+@pytest.mark.parametrize("verified", [False, True])
+def test_a_link_does_not_take_a_change_that_waits_for_a_person(world: World, *, verified: bool) -> None:
+    """Relay and link agree here, too; whoever sent the link may be whom the relay lied for."""
+    alice, bob = world.introduce()
+    if verified:
+        alice.verify("bob", bob)
+    again = world.usurp(bob)
+    alice.send("bob", "asks whose key it is")
+    again.send("alice", "I lost my keys")
+    world.pass_time(30, 2)
+    before = alice.contact("bob")
+    assert before.changed_identity == again.own.identity.raw
+    with pytest.raises(KeyChangedError, match="whether that is bob, only you can tell"):
+        join(alice, make(again))
+    assert alice.contact("bob") == before
+
+
 def test_a_proof_stays_right_when_it_is_sealed_anew(world: World, people: tuple[Person, Person]) -> None:
     """The first session is lost to the inviter, who then hears it in another."""
     alice, bob = people
