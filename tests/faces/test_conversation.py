@@ -91,7 +91,7 @@ class TestCommands:
         notifier = Notifier(Output(bell, bell, is_screen=True), lambda: world.settings, Notify.BELL)
         said = talk(*lines, then=(MessageArrived(message),), notifier=notifier)
         assert bell.getvalue().count("\a") == rings
-        assert said.count("you are told not at all, until you leave") == ("/notify off" in lines)
+        assert said.count("Until you leave, nothing tells you") == ("/notify off" in lines)
         assert world.settings.notify is Notify.OFF
 
     def test_who_joins_by_the_link_is_compared_with_by_a_command_of_the_conversation(
@@ -105,7 +105,7 @@ class TestCommands:
     def test_notify_names_the_ways(self, talk: Talk) -> None:
         said = talk("/notify loudly", "/notify")
         assert "Say by what: /notify off|bell|osc9|desktop" in said
-        assert "told not at all" in said
+        assert "nothing tells you of messages that arrive" in said
 
     def test_edit_is_of_ones_own_last_text(self, talk: Talk, world: "World") -> None:
         world.message("theirs")

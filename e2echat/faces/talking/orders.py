@@ -179,10 +179,10 @@ class Orders:
         if argument:
             self._require(argument in list(Notify), f"Say by what: /notify {'|'.join(Notify)}")
             self._notifier.choose(Notify(argument))
-        how = self._notifier.way
+        way = self._notifier.way
+        told = "nothing tells you" if way is Notify.OFF else f"{way} tells you"
         self._stream.note(
-            f"Of messages that arrive you are told {'not at all' if how is Notify.OFF else f'by {how}'}, until you leave. "
-            "For good: e2echat settings --notify WAY"
+            f"Until you leave, {told} of messages that arrive. For good: e2echat settings --notify WAY"
         )
 
     def _status(self, _argument: str) -> None:
