@@ -95,7 +95,7 @@ def test_what_is_broken_on_the_disk(alice: Someone) -> None:
         assert examined(alice, 1)["database"]["command"] == "e2echat --home NEW restore FILE"
     (alice.profile / "database").write_bytes(database)
     assert examined(alice, 0)["database"]["state"] == "fine"
-    (alice.profile / "vault").write_bytes(b"")
+    (alice.profile / "vault").write_bytes(b"neither a vault nor blank, as a deletion leaves it")
     assert examined(alice, 1)["vault"]["state"] == "wrong"
 
 
