@@ -41,6 +41,7 @@ from e2echat.client.rotation import Rotation
 from e2echat.client.sending_dialogue import SendingDialogue
 from e2echat.client.sessions import Sessions
 from e2echat.client.trust import Trust
+from e2echat.client.unsent import Unsent
 from e2echat.client.writing import Writing
 from e2echat.crypto.prekeys import PrekeyKind
 from e2echat.crypto.primitives import Randomness
@@ -69,7 +70,8 @@ class Engine:
         self.arrivals = Arrivals(self.context, self.peers, self.sessions, amendments, self.invitations)
         self.inbox = Inbox(self.context, self.peers, self.sessions, self.arrivals)
         self.outbox = Outbox(self.context, self.peers, self.sessions)
-        self.writing = Writing(self.context, self.peers, self.outbox, self.arrivals)
+        unsent = Unsent(self.context, self.peers, self.sessions)
+        self.writing = Writing(self.context, self.peers, self.outbox, self.arrivals, unsent)
         self.rotation = Rotation(self.context, self.outbox)
         self.trust = Trust(self.context, self.peers, self.outbox, self.rotation)
         self.pairings = Pairings(self.context, self.trust)

@@ -12,6 +12,7 @@ from e2echat.client import preferences, streams
 from e2echat.client.context import Context
 from e2echat.client.dialogue import ChannelRefused, why_refused
 from e2echat.client.events import Problem, StateChanged
+from e2echat.client.numbering import note_submitted
 from e2echat.client.peers import Peers
 from e2echat.client.sending_dialogue import SendingDialogue
 from e2echat.client.sessions import Sessions
@@ -266,6 +267,8 @@ class Outbox:
             channel = dialogue.channel(contact.mailbox, contact.capability, repeat=row.attempts > 0)
             if channel is None:
                 break
+            if row.message is not None and not row.attempts:
+                note_submitted(records, row.message)
             records.note_attempt(row, now + self._retry(row))
             dialogue.submit(channel, row.envelope_id, row.envelope)
         return True

@@ -23,7 +23,7 @@ from e2echat.store.records import Records
 from e2echat.wire.relay_messages import PROTOCOL_VERSION
 
 LAST_BACKUP = "backed_up_at"
-_QUEUED = "WHERE outgoing = 1 AND state IN ('queued', 'stored') AND state = 'queued' AND kind = 'text'"
+_QUEUED = "WHERE outgoing = 1 AND state IN ('queued', 'stored') AND state = 'queued' AND kind = 'text' AND payload IS NOT NULL"
 """Said twice, so that SQLite takes the index of what waits."""
 
 

@@ -12,6 +12,7 @@ from e2echat.client.arrivals import Arrivals
 from e2echat.client.context import Context
 from e2echat.client.outbox import Head, Outbox
 from e2echat.client.peers import Peers
+from e2echat.client.unsent import Unsent
 from e2echat.crypto import payloads
 from e2echat.crypto.payloads import Deletion, Edit, Numbered, Reaction, TimerChange, Typing
 from e2echat.errors import LocalError
@@ -33,6 +34,7 @@ class Writing:
     peers: Peers
     outbox: Outbox
     arrivals: Arrivals
+    unsent: Unsent
     _typing: dict[int, int] = field(default_factory=dict)
     """When each contact was last told that we type."""
 
@@ -45,6 +47,7 @@ class Writing:
         if not target.outgoing or target.kind != "text" or target.deleted:
             raise LocalError("only a text of one's own, not deleted, can be edited")
         later = (target.edited_at or 0) + 1
+        target = self.unsent.reword(target, text)
         edit = self._say(
             target.contact, lambda head: Edit(*_not_before(head, later), target.message_id, text), change_id
         )
@@ -52,14 +55,17 @@ class Writing:
         return edit.id
 
     def delete(self, target: MessageRow, change_id: bytes | None = None) -> bytes:
-        """Delete a message of ours here, and ask the other side to; the id of what asks.
+        """Delete a message of ours here, and ask the other side to; the id of what asks. What has not begun to leave never does.
 
         Raises:
             LocalError: it is not ours, or deleted already.
         """
         if not target.outgoing or not target.visible or target.deleted:
             raise LocalError("only a message of one's own can be deleted for everyone, and once")
-        deletion = self._say(target.contact, lambda head: Deletion(*head, target.message_id), change_id)
+        chosen = change_id or self.context.randomness.octets(16)
+        target, deletion = self.unsent.retract(target, chosen)
+        if deletion is None:
+            deletion = self._say(target.contact, lambda head: Deletion(*head, target.message_id), chosen)
         self.arrivals.amendments.amend(self.context.records.contact(target.contact), target, deletion)
         return deletion.id
 

@@ -186,6 +186,11 @@ class Session:
         return self.ratchet.root.chain
 
     @property
+    def sealed(self) -> int:
+        """How many envelopes our newest chain has."""
+        return 0 if self.ratchet.sending is None else self.ratchet.sending.next
+
+    @property
     def ca(self) -> bytes:
         """The newest continuity authenticator."""
         return self.ratchet.root.ca

@@ -115,7 +115,8 @@ def message_head(
         style = Style.GOOD if message.verified else Style.STRONG
     else:
         name, style = message.sender, Style.FAINT
-        if with_state:
+        # A deleted one that is queued still has never left, and does not wait to.
+        if with_state and not (message.deleted and message.state is MessageState.QUEUED):
             marks.append(message.state.value)
     marks += content_marks(message, replied)
     marks += more

@@ -8,7 +8,7 @@ from e2echat.store.rows import VISIBLE, ConversationRow, EarlyRow, MessageRow, R
 from e2echat.store.table import Executor, Table
 
 _VISIBLE = f"kind IN {VISIBLE}"
-_SETTLED = "(outgoing = 0 OR state IN ('delivered', 'read'))"
+_SETTLED = "(outgoing = 0 OR state IN ('delivered', 'read') OR payload IS NULL)"
 """What is on its way to the other side still has to be sent, however old."""
 
 

@@ -30,7 +30,7 @@ from e2echat.store.table import Table
 from e2echat.store.taken import Taken
 
 _VISIBLE = f"kind IN {VISIBLE}"
-_UNSETTLED = "outgoing = 1 AND state IN ('queued', 'stored')"
+_UNSETTLED = "outgoing = 1 AND state IN ('queued', 'stored') AND payload IS NOT NULL"
 _UNSEALED = f"{_UNSETTLED} AND NOT EXISTS (SELECT 1 FROM outbox WHERE message = messages.id)"  # noqa: S608 - a constant
 
 HEARD = "contact NOT IN (SELECT id FROM contacts WHERE standing = 'blocked')"

@@ -99,7 +99,8 @@ class PrekeyRow:
 class MessageRow:
     """A numbered payload, either way.
 
-    ``payload``: the exact bytes of one of ours until it is delivered, and of one of an unknown kind for good.
+    ``payload``: the exact bytes of one of ours until it is delivered, and of one of an unknown kind for good. One of ours that was
+    deleted before it left is in state ``queued`` without any, and has no number.
     ``reply``: the message that it answers. ``timer``: seconds that it lasts; ``expires_at``: set once they run.
     ``edited_at``: when the author says that he changed it; of a ``deleted`` one only the place is left.
     ``stored_at`` to ``read_at``: when we heard of each acknowledgement of one of ours; a later one may come alone.
@@ -181,12 +182,16 @@ class ConversationRow:
 
 @dataclass(frozen=True, slots=True)
 class NumberingRow:
-    """The last numbered payload of ours to one device of a peer; a device that comes back is counted on."""
+    """The last numbered payload of ours to one device of a peer; a device that comes back is counted on.
+
+    ``submitted``: the last one of which anything may have left this machine, and 0 if none has.
+    """
 
     contact: int
     device_hash: bytes
     sequence: int = 0
     previous_hash: bytes = bytes(32)
+    submitted: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from e2echat.client.account import Account
-from e2echat.client.events import MessageDeleted, MessageEdited, MessagesExpired, MessageState
+from e2echat.client.events import Disconnected, MessageDeleted, MessageEdited, MessagesExpired, MessageState
 from e2echat.relay.server import Relay
 from e2echat.store.private_files import read_private
 from e2echat.store.vault import MAX_VAULT, open_vault
@@ -37,6 +37,30 @@ def _delete(alice: Account, _: Account, message: str) -> None:
 
 def _expire(_: Account, bob: Account, message: str) -> None:
     bob.mark_shown(next(each.number for each in bob.unshown() if each.id == message))
+
+
+@pytest.mark.parametrize(("act", "event"), [(_edit, MessageEdited), (_delete, MessageDeleted)])
+def test_what_never_left_is_gone_at_once(
+    tmp_path: Path, act: Callable[[Account, Account, str], None], event: type
+) -> None:
+    relay = Relay(tmp_path / "relay")
+    relay.start()
+    alice, bob = (
+        Account.create(tmp_path / name, name, str(relay.address), None) for name in ("alice", "bob")
+    )
+    try:
+        alice.wait(alice.send("bob", "hello"), MessageState.STORED, PATIENCE)
+        relay.stop()
+        _next(alice, Disconnected)
+        message = alice.send("bob", NEEDLE * 20)
+        assert NEEDLE.encode() in _disk(tmp_path / "alice")
+        act(alice, bob, message)
+        _next(alice, event)
+        assert NEEDLE.encode() not in _disk(tmp_path / "alice")
+    finally:
+        alice.close()
+        bob.close()
+        relay.stop()
 
 
 @pytest.mark.parametrize(

@@ -241,6 +241,14 @@ class TestWhy:
         assert "known to be   queued" in said
         assert "ratchet" not in said
 
+    def test_what_was_deleted_before_it_left(self, talk: Talk, world: "World") -> None:
+        world.origins = {"session": None, "turn": None, "kem_epoch": None, "size": None}
+        world.message("", direction="out", state=MessageState.QUEUED, deleted=True, sender="alice")
+        said = talk("/why 1")
+        assert "not: it was deleted before" in said
+        assert "known to be   deleted before it left" in said
+        assert "queued" not in said
+
     def test_which_one(self, talk: Talk) -> None:
         said = talk("/why", "/why 7", "/why 1 2")
         assert "no such message" in said

@@ -30,6 +30,8 @@ def make_version_1(path: Path, key: bytes) -> None:
             kind = "text" if text else "route"
             head = (outgoing, bytes([number]) * 16, number + 1, kind, text, 1000 + number)
             database.execute(_MESSAGE, (*head, received, state, 1 - outgoing))
+        database.execute("UPDATE messages SET payload = x'0d' WHERE outgoing = 1")
+        database.execute("INSERT INTO numbering VALUES (7, zeroblob(32), 4, zeroblob(32))")
         database.execute("INSERT INTO sessions VALUES (x'05', 7, zeroblob(32), 1, 1, NULL, x'', 3000, x'06')")
         database.execute("INSERT INTO seen VALUES (x'08', 7, 9000)")
         database.execute("INSERT INTO streams VALUES (7, zeroblob(32), 4, x'09', '')")

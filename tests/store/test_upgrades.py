@@ -56,6 +56,8 @@ def test_a_database_of_the_first_version_opens_in_this_one(tmp_path: Path) -> No
     assert (contact.name, contact.verified_by) == ("bob", "number")
     assert tuple(row.text for row in records.history.page(7)) == TEXTS
     assert [row.text for row in records.unsettled_messages(7)] == [TEXTS[1], TEXTS[3]]
+    # What was submitted then was not noted.
+    assert records.numbering(7, bytes(32)).submitted == 4
     assert len(records.outbox_of(7, 9000, 10)) == len(records.sessions_of(7)) == 1
     assert records.held_at(7, bytes(32), 6) is not None
     assert database.execute("PRAGMA foreign_keys") == [(1,)]

@@ -27,7 +27,10 @@ def provenance_lines(origin: Provenance) -> Iterator[tuple[str, str]]:
     ours = message.direction == "out"
     yield "key", _key(origin)
     if origin.session is None:
-        yield "sealed", "not yet: it waits for their keys"
+        yield (
+            "sealed",
+            "not: it was deleted before" if message.deleted else "not yet: it waits for their keys",
+        )
     else:
         yield "session", f"{origin.session[:SHORT]}…"
         yield "ratchet", f"chain {origin.turn}, counted from 0; a new one with each change of sides"
@@ -87,6 +90,9 @@ def _ways_of_ours(origin: Provenance) -> Iterator[tuple[str, str]]:
             yield "at the relay", f"{_span(stored, there)} at most, until their device said that it has it"
         else:
             yield "at the relay", "waits for them there"
+    if origin.message.deleted and origin.session is None:
+        yield "known to be", "deleted before it left"
+        return
     yield "known to be", f"{origin.message.state.value}{_SAID_BY.get(origin.message.state, '')}"
 
 

@@ -175,6 +175,7 @@ class Conversation:
             case MessageEdited(message):
                 self._stream.edited(message)
             case MessageDeleted(message):
+                self._note_queued(message)
                 self._stream.deleted(message, message.sender)
             case Reacted(message, sender, reaction):
                 self._stream.reacted(message, sender, reaction)
@@ -250,7 +251,7 @@ class Conversation:
     # --- how things stand ------------------------------------------------------------------------------------------
 
     def _note_queued(self, message: Message) -> None:
-        if message.direction == "out" and message.state is MessageState.QUEUED:
+        if message.direction == "out" and message.state is MessageState.QUEUED and not message.deleted:
             self._queued.add(message.number)
         else:
             self._queued.discard(message.number)

@@ -56,7 +56,7 @@ class Stream:
             else:
                 self._print(message, with_state=with_state)
             if message.direction == "out":
-                said = with_state or in_view
+                said = with_state or in_view or message.deleted
                 self._marks.note(self._numbers[message.number], message.state, self._now(), said=said)
             else:
                 self._marks.answered()
@@ -82,6 +82,8 @@ class Stream:
         """Say that ``by`` deleted a message; nothing of it is said again."""
         self.note(f"{short_name(by)} deleted {self.name(message)}.")
         self.keep(message)
+        with self._lock:
+            self._marks.drop([self._numbers[message.number]] if message.number in self._numbers else [])
 
     def reacted(self, message: Message, by: str, reaction: str) -> None:
         """Say what ``by`` thinks of a message; empty: nothing any more."""
@@ -119,7 +121,9 @@ class Stream:
         """The number of the last message that we sent, whenever it was shown, and how far it is."""
         with self._lock:
             number = self._numbers.get(self._last_sent)
-            return None if number is None else (number, self._messages[number].state)
+            if number is None or self._messages[number].deleted:
+                return None
+            return number, self._messages[number].state
 
     # --- rules -----------------------------------------------------------------------------------------------------
 
