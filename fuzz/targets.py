@@ -147,7 +147,7 @@ def _pairing(raw: bytes) -> None:
     key, address = machines.RELAY.public, str(RelayAddress(machines.RELAY.public, "localhost", 7443))
     card = Card(_identity(), _device(), ReplyRoute(address, bytes(16), bytes(32)))
     with suppress(RemoteError):
-        Inviter.begin(key, code, randomness).answer(raw[:JOIN_SIZE].ljust(JOIN_SIZE, b"\0"), card, randomness)
+        Inviter.begin(key, code, randomness).hear(raw[:JOIN_SIZE].ljust(JOIN_SIZE, b"\0"))
     with suppress(RemoteError):
         joiner = Joiner.begin(key, code, raw[:OFFER_SIZE].ljust(OFFER_SIZE, b"\0"), card, randomness)
         joiner.finish(raw[OFFER_SIZE:][:ANSWER_SIZE].ljust(ANSWER_SIZE, b"\0"))

@@ -365,11 +365,12 @@ def test_pairing() -> None:
     drawn = Replayed(v["random_y"], v["join_nonce"])
     joiner = Joiner.begin(key, code, v["offer"], own["joiner"], drawn)
     assert joiner.join == v["join"]
-    assert inviter.answer(v["join"], own["inviter"], Replayed(v["answer_nonce"])) == (
-        own["joiner"],
-        v["answer"],
-    )
+    heard = inviter.hear(v["join"])
+    assert heard.joiner == own["joiner"]
+    assert heard.answer(own["inviter"], Replayed(v["answer_nonce"])) == v["answer"]
+    assert heard.refusal(Replayed(v["answer_nonce"])) == v["refusal"]
     assert joiner.finish(v["answer"]) == own["inviter"]
+    assert joiner.finish(v["refusal"]) is None
 
 
 def test_invitations() -> None:

@@ -98,7 +98,7 @@ class Arrivals:
             opened.size,
             opened.reduced_forward_secrecy,
             self.context.now,
-            expected and contact.verified_at is not None,
+            expected and contact.verified,
         )
         if isinstance(payload, Route) and expected:
             self._check_proof(contact, session, payload)

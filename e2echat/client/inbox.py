@@ -63,10 +63,17 @@ class Inbox:
         # What is still not the name's owner's stays out.
         self.doubted.pop(contact.id, None)
 
-    def doubted_strangers(self) -> list[ContactRow]:
-        """Strangers whose name somebody else wrote under, too: nobody has said yet whose it is."""
-        contacts = [self.context.records.contact(contact) for contact in self.doubted]
-        return [row for row in contacts if row.standing == "stranger" and not row.vouched]
+    def to_be_named(self) -> list[ContactRow]:
+        """Of whom we want to know at once whose name it is, before anything is to be sent.
+
+        Strangers whose name somebody else wrote under, too; and whoever was paired with by a code, since he named himself.
+        """
+        records = self.context.records
+        doubted = [records.contact(contact) for contact in self.doubted]
+        paired = records.contacts.select(
+            "WHERE vouched = 0 AND verified_by = 'code' AND standing = 'contact' AND changed_device IS NULL"
+        )
+        return [row for row in doubted if row.standing == "stranger" and not row.vouched] + paired
 
     def _open(self, envelope: bytes) -> tuple[ContactRow, Session, Opened]:
         records = self.context.records

@@ -49,6 +49,10 @@ class Inquiries:
         """Nobody may knock at that mailbox for now."""
         self._asked[link, name, prekeys, not prekeys] = now, now + CROWDED_AGAIN
 
+    def unknown(self, link: str, name: str, now: int) -> None:
+        """Nobody has that name, which is not likely to change soon."""
+        self._asked[link, name, False, False] = now, now + CROWDED_AGAIN
+
     def answered(self, link: str, name: str, answer: Bundle | Refusal, *, prekeys: bool) -> bool:
         """Whether somebody waited for this answer; then it is theirs."""
         if self.wanted.get((link, name)) != prekeys:

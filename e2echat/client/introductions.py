@@ -40,14 +40,27 @@ class Introductions:
             return
         if answer is Refusal.CROWDED:
             self.inquiries.crowded(link, name, self.context.now, prekeys=prekeys)
+        if answer is Refusal.NO_SUCH_NAME:
+            self.inquiries.unknown(link, name, self.context.now)
         if isinstance(answer, Refusal):
             self.context.tell(Problem(f"what you write to {name} waits: {why_refused(answer)}"))
             return
         try:
             self.outbox.sessions.introduced(contact, answer)
             self.inbox.told(contact)
+            self._require_name(contact)
         except (MalformedError, CryptoError, KeyChangedError) as error:
             self.context.tell(Problem(f"what you write to {name} waits: {error}"))
+
+    def _require_name(self, before: ContactRow) -> None:
+        """Whoever was paired with by a code, and gave himself a name that is another's, was not verified as that."""
+        now = self.context.records.contact(before.id)
+        if before.verified_at and not before.verified and now.key_changed:
+            self.peers.decide(replace(now, verified_at=None, verified_by=None))
+            name = self.context.peer_name(now)
+            self.context.tell(
+                Problem(f"whoever paired with you as {name} is not whom the relay knows by that name")
+            )
 
     def meet(self, address: str, bundle: Bundle) -> ContactRow:
         """The contact that was looked up, a new one unless it wrote to us meanwhile; with prekeys comes a session.

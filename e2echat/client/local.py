@@ -260,7 +260,7 @@ class LocalAccount(MessageMethods, PairingMethods, SafekeepingMethods, StandingM
             verified = False
         else:
             identity = Identity.parse(contact.changed_identity or contact.identity)
-            verified = contact.verified_at is not None and not contact.key_changed
+            verified = contact.verified and not contact.key_changed
         number = safety_number(self._own.identity, identity)
         return Safety(name.shown(self._own), fingerprint_groups(identity.fingerprint), number, verified)
 

@@ -130,7 +130,7 @@ class Outbox:
             received_at=None,
             state="queued",
             payload=plaintext,
-            verified=contact.verified_at is not None and not contact.key_changed,
+            verified=contact.verified and not contact.key_changed,
             device_hash=numbering.device_hash,
             reply=text.reply if text else None,
             timer=text.timer if text else 0,

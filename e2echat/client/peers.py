@@ -74,7 +74,7 @@ class Peers:
             return self._recertify(row, device)
         if (identity.raw, device.raw) != (row.changed_identity, row.changed_device):
             self.save(replace(row, changed_identity=identity.raw, changed_device=device.raw))
-            self.context.tell(KeyChanged(self.context.peer_name(row), row.verified_at is not None))
+            self.context.tell(KeyChanged(self.context.peer_name(row), row.verified))
         return None
 
     def _recertify(self, row: ContactRow, device: Device) -> ContactRow:
@@ -113,7 +113,7 @@ class Peers:
         self.context.records.sessions.delete("WHERE contact = ?", row.id)
         self.context.records.content.change_author(row.id)
         self.context.tell(
-            Problem(f"what came as {self.context.peer_name(row)} so far was not from the owner of that name")
+            Problem(f"what came as {self.context.peer_name(row)} so far was from somebody else")
         )
         return self.save(
             replace(

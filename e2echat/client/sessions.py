@@ -194,7 +194,8 @@ class Sessions:
             contact = replace(contact, mailbox=answer.mailbox, capability=None) if moved else contact
         elif contact.capability is None or contact.knock or moved:
             contact = replace(contact, mailbox=answer.mailbox, capability=answer.knock, knock=True)
-        return self.peers.save(replace(contact, vouched=True))
+        named = replace(contact, vouched=True)
+        return self.peers.save(named) if named.verified == contact.verified else self.peers.decide(named)
 
     def _authenticators(self, contact: ContactRow) -> Sequence[bytes]:
         """The last two that the peer may hold: of a session that was not answered, of one that was."""

@@ -46,8 +46,9 @@ class Trust:
     def introduce(self, identity: Identity, device: Device, route: ReplyRoute, how: str) -> ContactRow:
         """These are the records of whoever was paired with: a contact, verified, and reached there.
 
-        Whoever pairs gives himself a name. So he takes no other's place: where the name is known, the key must be the one in force.
-        With a code, nobody has said yet that the name is his: the relay is asked first.
+        Whoever pairs gives himself a name. So he takes no other's place: where the name is known, the key must be the one in force, unless
+        nobody but a stranger himself said that the name was his. With a code, nobody has said yet that the name is his: the relay is
+        asked at once, and before anything leaves.
 
         Raises:
             KeyChangedError: another key than the name is known with, or a certificate older than one that the same identity has
@@ -57,14 +58,8 @@ class Trust:
         row = self.context.records.find_contact(relay.key, identity.name)
         if row is None:
             row = self.peers.add(relay, identity, device, "contact")
-        elif identity.key != self.peers.identity(row).key:
-            raise KeyChangedError(self._not_the_same(row, identity))
-        elif self.peers.meet(row, identity, device):
-            row = self.peers.dismiss_change(row)
         else:
-            change = KeyChanged(self.context.peer_name(row), row.verified_at is not None)
-            self.context.untell(change)
-            row = self.context.records.contact(row.id)
+            row = self._met(self.peers.supplant(row, identity, device), identity, device)
         if row.standing == "blocked":
             row = self.peers.unblock(row)
         self.accept(row)
@@ -73,6 +68,15 @@ class Trust:
         row = self.peers.decide(replace(row, vouched=vouched, verified_at=self.context.now, verified_by=how))
         self.outbox.tell_route(row)
         return row
+
+    def _met(self, row: ContactRow, identity: Identity, device: Device) -> ContactRow:
+        """The contact, if its identity has this one's key."""
+        if identity.key != self.peers.identity(row).key:
+            raise KeyChangedError(self._not_the_same(row, identity))
+        if self.peers.meet(row, identity, device):
+            return self.peers.dismiss_change(row)
+        self.context.untell(KeyChanged(self.context.peer_name(row), row.verified))
+        return self.context.records.contact(row.id)
 
     def _not_the_same(self, row: ContactRow, identity: Identity) -> str:
         """Why whoever pairs under the contact's name is not taken for the contact, and what to do."""

@@ -56,7 +56,7 @@ class Views:
             name=self.context.peer_name(row),
             address=row.address,
             fingerprint=fingerprint_groups(Identity.parse(row.identity).fingerprint),
-            verified=row.verified_at is not None and not row.key_changed,
+            verified=row.verified and not row.key_changed,
             standing=row.standing,
             key_changed=row.key_changed,
             unread=records.unread_count(row.id),

@@ -33,6 +33,7 @@ CARD_SIZE = 832
 OFFER_SIZE = KEY_SIZE
 JOIN_SIZE = KEY_SIZE + CARD_SIZE + BOX_OVERHEAD
 ANSWER_SIZE = CARD_SIZE + BOX_OVERHEAD
+_NO_CARD = pad(b"", CARD_SIZE)
 _M = bytes.fromhex("d048032c6ea0b6d697ddc2e86bda85a33adac920f1bf18e1b0c6d166a5cecdaf")
 _N = bytes.fromhex("d3bfb518f44f3430f29d0c92af503865a1ed3281dc69b35dd868ba85f886c4ab")
 """RFC 9382, section 6, for edwards25519: nobody knows their logarithms."""
@@ -88,8 +89,8 @@ class Inviter:
         x, w = group_scalar(randomness.octets(64)), _password(relay_key, code)
         return cls(group_add(group_base(x), group_multiply(w, _M)), x, w, _place(relay_key, code))
 
-    def answer(self, join: bytes, card: Card, randomness: Randomness) -> tuple[Card, bytes]:
-        """Whoever sent ``join``, and the answer that proves to him who we are.
+    def hear(self, join: bytes) -> "Heard":
+        """Whoever sent ``join``.
 
         Raises:
             MalformedError, CryptoError: it was made with another code, or is no join. The code must not be used again.
@@ -99,8 +100,23 @@ class Inviter:
         y, sealed = join[:KEY_SIZE], join[KEY_SIZE:]
         secret = group_multiply(self._scalar, group_subtract(y, group_multiply(self._password, _N)))
         ka, kb = _keys(secret, self._password, self._place, self.offer, y)
-        joiner = Card.parse(open_box(kb, sealed))
-        return joiner, box(_answer_key(ka, join), card.to_bytes(), randomness)
+        return Heard(Card.parse(open_box(kb, sealed)), _answer_key(ka, join))
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """A joiner who knew the code, and is to be answered once."""
+
+    joiner: Card
+    _answer_key: bytes = field(repr=False)
+
+    def answer(self, card: Card, randomness: Randomness) -> bytes:
+        """What proves to him who we are."""
+        return box(self._answer_key, card.to_bytes(), randomness)
+
+    def refusal(self, randomness: Randomness) -> bytes:
+        """What tells him that we do not take him for whom he says; as long as an answer."""
+        return box(self._answer_key, _NO_CARD, randomness)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,15 +142,16 @@ class Joiner:
         join = own + box(kb, card.to_bytes(), randomness)
         return cls(join, _answer_key(ka, join))
 
-    def finish(self, answer: bytes) -> Card:
-        """Whoever made the code.
+    def finish(self, answer: bytes) -> Card | None:
+        """Whoever made the code; None: he knows that it was right, and refuses us.
 
         Raises:
             MalformedError, CryptoError: the answer is not to our join, or not by who made the code.
         """
         if len(answer) != ANSWER_SIZE:
             raise MalformedError("no answer")
-        return Card.parse(open_box(self._answer_key, answer))
+        said = open_box(self._answer_key, answer)
+        return None if said == _NO_CARD else Card.parse(said)
 
 
 def _place(relay_key: bytes, code: Code) -> bytes:

@@ -206,8 +206,10 @@ def paired_words(paired: Paired | PairingFailed, inside: str | None = None) -> s
     """Who has been found, and how sure that is; or why nobody. ``inside``: see ``notice``."""
     if isinstance(paired, PairingFailed):
         return f"{paired.reason[:1].upper()}{paired.reason[1:]}."
-    if paired.by == "code":
+    if paired.by == "code" and paired.verified:
         return f"{paired.peer} and you are paired, and verified on both sides."
+    if paired.by == "code":
+        return f"{paired.peer} and you are paired; {paired.peer} is verified as soon as the relay has said that the name is theirs."
     if paired.verified:
         return f"{paired.peer} is added, and verified by the link."
     return (

@@ -49,6 +49,11 @@ class ContactRow:
     receipt_due: int | None = None
 
     @property
+    def verified(self) -> bool:
+        """Whether the keys in force are. A name that came with a code is its owner's only once his relay has said so."""
+        return self.verified_at is not None and (self.vouched or self.verified_by != "code")
+
+    @property
     def key_changed(self) -> bool:
         """Whether records other than the accepted ones were seen."""
         return self.changed_device is not None

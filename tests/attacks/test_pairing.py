@@ -10,6 +10,7 @@ import pytest
 
 from e2echat.client.events import Paired, PairingFailed
 from e2echat.client.pairing import codes as pairings
+from e2echat.client.pairing import run as words
 from e2echat.crypto.codes import Code
 from e2echat.crypto.pairing import Card, Inviter, Joiner
 from e2echat.crypto.session import ReplyRoute
@@ -75,7 +76,7 @@ def test_a_relay_that_guesses_gets_one_guess(
     bend(guess)
     world.pass_time(20)
     assert isinstance(run.error, PairingError)
-    assert PairingFailed(str(run.code), pairings.WRONG, expired=False) in alice.events
+    assert PairingFailed(str(run.code), words.WRONG, expired=False) in alice.events
     assert not alice.knows("mallory")
     assert run.said == [run.offer]
     assert len(tries) == 2
@@ -98,7 +99,7 @@ def test_a_relay_in_the_middle_pairs_nobody_with_itself(
             return [mine.join]
         if message.said and not answered:
             try:
-                answered.append(middle.answer(message.said[0], _card(mallory), world.randomness)[1])
+                answered.append(middle.hear(message.said[0]).answer(_card(mallory), world.randomness))
             except RemoteError:
                 answered.append(bytes(872))
         return [middle.offer, *answered]

@@ -2,9 +2,19 @@
 
 import pytest
 
-from e2echat.client.events import KeyChanged, MessageState, NewStranger, Paired, PairingFailed
+from e2echat.client.events import (
+    ContactChanged,
+    KeyChanged,
+    MessageState,
+    NewStranger,
+    Paired,
+    PairingFailed,
+    Problem,
+)
 from e2echat.client.pairing import codes as pairings
-from e2echat.client.pairing.codes import LIFE, MOST_RUNS, Run
+from e2echat.client.pairing import run as words
+from e2echat.client.pairing.codes import LIFE, MOST_RUNS
+from e2echat.client.pairing.run import Run
 from e2echat.crypto.codes import Code
 from e2echat.crypto.keys import Device, ExchangeKey
 from e2echat.crypto.primitives import SystemRandomness
@@ -58,7 +68,7 @@ def test_both_are_verified_and_talk(world: World, people: tuple[Person, Person])
     for person, other in ((alice, bob), (bob, alice)):
         contact = person.contact(other.name)
         assert (contact.identity, contact.device) == (other.own.identity.raw, other.own.device.device.raw)
-        assert (contact.standing, contact.verified_by, contact.vouched) == ("contact", "code", False)
+        assert (contact.standing, contact.verified_by, contact.vouched) == ("contact", "code", True)
         assert contact.verified_at is not None
         assert not contact.knock
         assert _links(person) == set()
@@ -109,12 +119,12 @@ def test_a_wrong_guess_burns_the_code_and_both_are_told(world: World, people: tu
     world.pass_time(10)
     assert isinstance(inviting.error, PairingError)
     assert isinstance(guessing.error, PairingError)
-    assert alice.events.count(PairingFailed(str(inviting.code), pairings.WRONG, expired=False)) == 1
+    assert alice.events.count(PairingFailed(str(inviting.code), words.WRONG, expired=False)) == 1
     assert not alice.knows("bob")
     assert not bob.knows("alice")
     late = join(bob, inviting.code)
     world.pass_time(5)
-    assert str(late.error) == pairings.UNKNOWN
+    assert str(late.error) == words.UNKNOWN
     assert (_links(alice), _links(bob)) == (set(), set())
 
 
@@ -136,11 +146,11 @@ def test_a_code_ends_by_itself(world: World, people: tuple[Person, Person]) -> N
     alice, bob = people
     inviting = invite(alice)
     world.pass_time(LIFE / 1000, 30)
-    assert alice.events.count(PairingFailed(str(inviting.code), pairings.EXPIRED, expired=True)) == 1
+    assert alice.events.count(PairingFailed(str(inviting.code), words.EXPIRED, expired=True)) == 1
     assert alice.engine.pairings.next_due() is None
     late = join(bob, inviting.code)
     world.pass_time(5)
-    assert str(late.error) == pairings.UNKNOWN
+    assert str(late.error) == words.UNKNOWN
     assert _links(alice) == set()
 
 
@@ -164,7 +174,7 @@ def test_a_code_that_is_withdrawn_is_gone_at_the_relay(world: World, people: tup
     assert not any(isinstance(event, PairingFailed) for event in alice.events)
     late = join(bob, inviting.code)
     world.pass_time(5)
-    assert str(late.error) == pairings.UNKNOWN
+    assert str(late.error) == words.UNKNOWN
 
 
 def test_withdrawing_what_is_over_changes_nothing(world: World, people: tuple[Person, Person]) -> None:
@@ -326,8 +336,13 @@ def test_a_change_that_waits_for_a_person_is_not_taken_by_pairing(
     assert "e2echat verify bob" in str(told)
     assert "e2echat accept bob" in str(told)
     assert alice.contact("bob") == before
+    (mallory,) = world.join("mallory")
+    mallory.pose_as("bob")
+    runs = _pair(world, *((alice, mallory) if inviting else (mallory, alice)))
+    assert "another key than the bob whom you know" in str(runs[0 if inviting else 1].error)
+    assert alice.contact("bob") == before
     assert not any(isinstance(event, Paired) for event in alice.events)
-    assert again.heard("alice") == []
+    assert again.heard("alice") == mallory.heard("alice") == []
 
 
 def test_a_change_that_a_person_took_is_verified_by_pairing(world: World) -> None:
@@ -355,6 +370,102 @@ def test_the_key_in_force_dismisses_a_change_that_waits(world: World) -> None:
     assert (contact.identity, contact.key_changed) == (bob.own.identity.raw, False)
     assert contact.verified_by == "code"
     mallory.records.close()
+
+
+def test_who_is_not_taken_hears_that_the_code_was_right(world: World) -> None:
+    alice, bob = world.introduce()
+    mallory = world.usurp(bob)
+    runs = _pair(world, alice, mallory)
+    assert str(runs[1].error) == words.NOT_TAKEN
+    assert alice.events.count(PairingFailed(str(runs[0].code), str(runs[0].error), expired=False)) == 1
+    assert _links(alice) == _links(mallory) == set()
+
+
+@pytest.mark.parametrize("inviting", [False, True])
+def test_a_stranger_who_took_a_name_is_in_nobodys_way(world: World, *, inviting: bool) -> None:
+    alice, carol, mallory = world.join("alice", "carol", "mallory")
+    mallory.pose_as("carol")
+    mallory.send("alice", "I am carol")
+    world.pass_time(10)
+    assert alice.heard("carol") == ["I am carol"]
+    first, second = (alice, carol) if inviting else (carol, alice)
+    assert all(run.paired and run.paired.verified for run in _pair(world, first, second))
+    contact = alice.contact("carol")
+    assert (contact.identity, contact.standing, contact.verified) == (carol.own.identity.raw, "contact", True)
+    assert any(isinstance(event, Problem) and "from somebody else" in event.reason for event in alice.events)
+    message = alice.send("carol", "for carol alone")
+    world.settle()
+    assert alice.state(message) is MessageState.DELIVERED
+    assert mallory.heard("alice") == []
+    mallory.send("alice", "still carol")
+    world.pass_time(30, 2)
+    assert alice.heard("carol") == ["I am carol"]
+
+
+@pytest.mark.parametrize("inviting", [False, True])
+def test_a_name_that_is_anothers_is_found_out_before_anybody_is_verified(
+    world: World, *, inviting: bool
+) -> None:
+    alice, carol, mallory = world.join("alice", "carol", "mallory")
+    mallory.pose_as("carol")
+    runs = _pair(world, *((alice, mallory) if inviting else (mallory, alice)))
+    told = runs[0 if inviting else 1]
+    assert told.paired is None
+    assert "the relay knows somebody else by that name" in str(told.error)
+    contact = alice.contact("carol")
+    assert (contact.verified_at, contact.key_changed) == (None, True)
+    assert not any(isinstance(event, Paired) for event in alice.events)
+    alice.accept("carol")
+    alice.send("carol", "for carol alone")
+    world.settle()
+    assert carol.heard("alice") == ["for carol alone"]
+    assert mallory.heard("alice") == []
+
+
+def test_a_relay_that_says_nothing_of_a_name_makes_nobody_wait_for_ever(
+    world: World, people: tuple[Person, Person], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alice, bob = people
+    with monkeypatch.context() as silent:
+        silent.setattr(type(alice.engine.inbox), "to_be_named", lambda _: [])
+        invitation = invite(alice)
+        joining = join(bob, invitation.code)
+        world.pass_time(4)
+        assert invitation.paired is None
+        world.pass_time(10)
+    assert [run.paired and run.paired.verified for run in (invitation, joining)] == [False, False]
+    assert not alice.contact("bob").verified
+    world.pass_time(10)
+    assert alice.contact("bob").verified
+    assert ContactChanged("bob") in alice.events
+
+
+def test_a_relay_that_restarts_while_it_is_asked_for_the_name(
+    world: World, people: tuple[Person, Person], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alice, bob = people
+    monkeypatch.setattr(type(alice.engine.inbox), "to_be_named", lambda _: [])
+    invitation = invite(alice)
+    runs = invitation, join(bob, invitation.code)
+    world.pass_time(2)
+    assert all(run.named_by and not run.paired for run in runs)
+    alice.go_offline()
+    world.restart_relay()
+    bob.step(lambda: bob.engine.link_down(runs[1].link, "gone"))
+    world.pass_time(10)
+    assert runs[1].error is None
+    assert runs[1].paired
+
+
+def test_a_name_that_nobody_has_is_not_asked_about_over_and_over(world: World) -> None:
+    alice, mallory = world.join("alice", "mallory")
+    mallory.pose_as("carol")
+    _pair(world, alice, mallory)
+    world.pass_time(300, 5)
+    told = [event.reason for event in alice.events if isinstance(event, Problem)]
+    assert [reason for reason in told if "carol" in reason] == told
+    assert len(told) == 1
+    assert not alice.contact("carol").verified
 
 
 def test_a_new_device_is_accepted_by_pairing_anew(world: World) -> None:

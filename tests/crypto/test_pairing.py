@@ -51,7 +51,8 @@ def _joiner(inviter: Inviter, code: Code = CODE, relay: bytes = RELAY) -> Joiner
 def test_both_sides_learn_who_the_other_is() -> None:
     inviter = _inviter()
     joiner = _joiner(inviter)
-    found, answer = inviter.answer(joiner.join, ALICE, RANDOMNESS)
+    heard = inviter.hear(joiner.join)
+    found, answer = heard.joiner, heard.answer(ALICE, RANDOMNESS)
     assert (found, joiner.finish(answer)) == (BOB, ALICE)
     assert (len(inviter.offer), len(joiner.join), len(answer)) == (OFFER_SIZE, JOIN_SIZE, ANSWER_SIZE)
 
@@ -69,18 +70,29 @@ def test_both_sides_learn_who_the_other_is() -> None:
 def test_a_wrong_guess_opens_nothing_on_either_side(code: Code, relay: bytes) -> None:
     inviter = _inviter()
     with pytest.raises(CryptoError):
-        inviter.answer(_joiner(inviter, code, relay).join, ALICE, RANDOMNESS)
+        inviter.hear(_joiner(inviter, code, relay).join)
     other = _inviter(code, relay)
     join = Joiner.begin(RELAY, CODE, other.offer, BOB, RANDOMNESS).join
     with pytest.raises(CryptoError):
-        other.answer(join, ALICE, RANDOMNESS)
+        other.hear(join)
+
+
+def test_a_refusal_tells_the_joiner_alone_that_the_code_was_right() -> None:
+    inviter = _inviter()
+    first, second = _joiner(inviter), _joiner(inviter)
+    heard = inviter.hear(first.join)
+    refusal = heard.refusal(RANDOMNESS)
+    assert len(refusal) == len(heard.answer(ALICE, RANDOMNESS)) == ANSWER_SIZE
+    assert first.finish(refusal) is None
+    with pytest.raises(CryptoError):
+        second.finish(refusal)
 
 
 def test_an_answer_is_to_one_join_alone() -> None:
     """A relay that knows nothing of the code cannot hand one joiner's answer to another, or an old one again."""
     inviter = _inviter()
     first, second = _joiner(inviter), _joiner(inviter)
-    _, answer = inviter.answer(first.join, ALICE, RANDOMNESS)
+    answer = inviter.hear(first.join).answer(ALICE, RANDOMNESS)
     with pytest.raises(CryptoError):
         second.finish(answer)
     assert first.finish(answer) == ALICE
@@ -98,9 +110,10 @@ def test_an_answer_is_bound_to_the_records_that_it_answers(monkeypatch: pytest.M
         return real(key, message, randomness)
 
     monkeypatch.setattr(pairing, "box", box)
-    found, _ = inviter.answer(joiner.join, ALICE, RANDOMNESS)
-    inviter.answer(joiner.join, ALICE, RANDOMNESS)
-    assert found == BOB
+    for _ in range(2):
+        heard = inviter.hear(joiner.join)
+        heard.answer(ALICE, RANDOMNESS)
+        assert heard.joiner == BOB
     assert boxes[0] == boxes[1] == joiner._answer_key
     assert pairing._answer_key(bytes(32), joiner.join) != pairing._answer_key(bytes(32), joiner.join[::-1])
 
@@ -116,7 +129,7 @@ def _run(message: str, at: int) -> None:
     offer = _flip(inviter.offer, at) if message == "offer" else inviter.offer
     joiner = Joiner.begin(RELAY, CODE, offer, BOB, RANDOMNESS)
     join = _flip(joiner.join, at) if message == "join" else joiner.join
-    _, answer = inviter.answer(join, ALICE, RANDOMNESS)
+    answer = inviter.hear(join).answer(ALICE, RANDOMNESS)
     joiner.finish(_flip(answer, at) if message == "answer" else answer)
 
 
@@ -149,7 +162,7 @@ def test_points_outside_the_group_are_refused(kind: str) -> None:
     with pytest.raises(CryptoError):
         Joiner.begin(RELAY, CODE, point, BOB, RANDOMNESS)
     with pytest.raises(CryptoError):
-        inviter.answer(point + bytes(JOIN_SIZE - 32), ALICE, RANDOMNESS)
+        inviter.hear(point + bytes(JOIN_SIZE - 32))
 
 
 def test_the_blinding_of_the_other_side_alone_is_refused() -> None:
@@ -165,7 +178,7 @@ def test_messages_of_another_length_are_none(size: int) -> None:
     with pytest.raises(MalformedError):
         Joiner.begin(RELAY, CODE, bytes(size), BOB, RANDOMNESS)
     with pytest.raises(MalformedError):
-        inviter.answer(bytes(size), ALICE, RANDOMNESS)
+        inviter.hear(bytes(size))
     with pytest.raises(MalformedError):
         _joiner(inviter).finish(bytes(size))
 
@@ -191,9 +204,9 @@ def test_records_that_do_not_belong_together_are_refused(kind: str) -> None:
     inviter = _inviter()
     joiner = Joiner.begin(RELAY, CODE, inviter.offer, CARDS[kind](), RANDOMNESS)
     with pytest.raises(CryptoError):
-        inviter.answer(joiner.join, ALICE, RANDOMNESS)
+        inviter.hear(joiner.join)
     joiner = _joiner(inviter)
-    _, answer = inviter.answer(joiner.join, CARDS[kind](), RANDOMNESS)
+    answer = inviter.hear(joiner.join).answer(CARDS[kind](), RANDOMNESS)
     with pytest.raises(CryptoError):
         joiner.finish(answer)
 

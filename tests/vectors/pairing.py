@@ -79,6 +79,7 @@ def pairing() -> Iterator[Vector]:
     keys = hkdf(z + w.to_bytes(32, "little"), "pair", place, offer, reply, length=64)
     join = reply + box(keys[32:], _card(BOB), fixed("join nonce", 24))
     answer = box(K(keys[:32], "pair-answer", join), _card(ALICE), fixed("answer nonce", 24))
+    refusal = box(K(keys[:32], "pair-answer", join), b"\x80" + bytes(831), fixed("answer nonce", 24))
     yield {
         "function": "pairing",
         "relay_key": RELAY_KEY,
@@ -101,6 +102,7 @@ def pairing() -> Iterator[Vector]:
         "offer": offer,
         "join": join,
         "answer": answer,
+        "refusal": refusal,
     }
     secret = fixed("invitation", 16)
     yield {

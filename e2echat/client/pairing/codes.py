@@ -3,17 +3,26 @@
 A run answers one attempt and no other, whatever the relay delivers; a code that met a wrong guess is burnt.
 """
 
-from dataclasses import dataclass, field
-
 from e2echat.client.context import Context
 from e2echat.client.dialogue import Met, why_refused
 from e2echat.client.effects import Effect, Part, Send, Up, Want
 from e2echat.client.events import Paired, PairingFailed
 from e2echat.client.pairing.dialogue import PairingDialogue
+from e2echat.client.pairing.run import (
+    ANOTHER,
+    EXPIRED,
+    NOT_TAKEN,
+    OWN,
+    REFUSED,
+    UNANSWERED,
+    UNKNOWN,
+    WRONG,
+    Run,
+)
 from e2echat.client.trust import Trust
 from e2echat.crypto.codes import LEAST_DIGITS, MOST_DIGITS, Code
 from e2echat.crypto.keys import Device, Identity
-from e2echat.crypto.pairing import Card, Inviter, Joiner, invitation_proof
+from e2echat.crypto.pairing import Card, Heard, Inviter, Joiner, invitation_proof
 from e2echat.crypto.session import ReplyRoute
 from e2echat.errors import (
     CryptoError,
@@ -31,51 +40,13 @@ LIFE = 600_000
 """Milliseconds for which a code is good."""
 POLL = 1_000
 """Milliseconds between two questions to the relay."""
+NAMING = 5_000
+"""Milliseconds for which a pairing waits for a relay to say whose the name is that the other side gave itself."""
 MOST_RUNS = 4
 PATIENCE = 3
 """Answers in a row that nobody invites there, after which a joiner who was heard gives up: a relay may have restarted."""
 LINK = "pairing "
 """What the names of these links begin with; no relay's address does."""
-
-WRONG = "somebody tried a wrong code; this one is no longer good. Make another with: e2echat invite"
-REFUSED = "the other side did not accept: the code was wrong, or used by somebody else. Ask for another one"
-UNKNOWN = "there is no such code: it was used, has ended, or its number is mistyped"
-EXPIRED = "nobody used the code in time"
-UNANSWERED = "the other side did not answer in time. Ask for another code"
-OWN = "that is your own code"
-
-
-@dataclass(slots=True)
-class Run:
-    """One side of one pairing. ``peer`` and ``error``: how it ended; ``shown``: the code may be told to somebody."""
-
-    link: str
-    address: RelayAddress
-    code: Code
-    inviter: bool
-    key: bytes = field(repr=False)
-    ends: int
-    side: Inviter | Joiner | None = field(default=None, repr=False)
-    offer: bytes = field(default=b"", repr=False)
-    said: list[bytes] = field(default_factory=list, repr=False)
-    shown: bool = False
-    invitation: str | None = None
-    peer: str | None = None
-    error: E2EChatError | None = None
-    over: bool = False
-    leaving: bool = False
-    """Over, but for telling the relay."""
-    ask_at: int = 0
-    tries: int = 0
-    dialogue: PairingDialogue | None = None
-    greeted: bool = False
-    heard: bool = False
-    """Whether the relay has answered at all."""
-
-    @property
-    def ended(self) -> bool:
-        """Whether nothing more comes of it."""
-        return self.over or self.leaving
 
 
 class Pairings:
@@ -160,7 +131,8 @@ class Pairings:
     def link_up(self, link: str, certificate_hash: bytes) -> None:
         """A connection stands; the relay will greet."""
         run = self._runs[link]
-        run.dialogue, run.ask_at, run.greeted = PairingDialogue(run.address, certificate_hash), 0, False
+        run.dialogue, run.greeted = PairingDialogue(run.address, certificate_hash), False
+        run.ask_at = run.named_by
 
     def link_down(self, link: str) -> None:
         """A connection was lost; the link makes another."""
@@ -211,22 +183,30 @@ class Pairings:
 
     def _heard_joiner(self, run: Run, heard: list[bytes]) -> None:
         run.shown = True
-        if run.peer is not None:
+        if len(run.said) > 1:
             # The relay has our answer; whoever joined will find it.
-            self._context.tell(Paired(run.peer, "code", verified=True, invitation=run.invitation))
-            run.over = True
+            if run.refused is not None:
+                self._fail(run, run.refused)
+                run.over = True
+            else:
+                self._have_named(run)
         elif heard and isinstance(run.side, Inviter):
-            own = self._card()
             try:
-                card, answer = run.side.answer(heard[0], own, self._context.randomness)
-                run.peer = self._introduce(card)
-            except KeyChangedError as error:
-                self._end(run, PairingError(str(error)))
-                return
+                answer = self._answer(run, run.side.hear(heard[0]))
             except (RemoteError, InvalidAddressError):
                 self._end(run, PairingError(WRONG))
                 return
             run.said, run.ask_at = [run.offer, answer], 0
+
+    def _answer(self, run: Run, met: Heard) -> bytes:
+        """Take in whoever joined, or tell him that we do not."""
+        own, randomness = self._card(), self._context.randomness
+        try:
+            run.met = self._introduce(met.joiner)
+        except KeyChangedError as error:
+            run.refused = PairingError(str(error))
+            return met.refusal(randomness)
+        return met.answer(own, randomness)
 
     def _heard_inviter(self, run: Run, heard: list[bytes]) -> None:
         run.tries = 0
@@ -240,22 +220,41 @@ class Pairings:
             elif heard[:1] != [run.offer]:
                 self._end(run, PairingError(REFUSED))
             elif len(heard) > 1 and isinstance(run.side, Joiner):
-                card = run.side.finish(heard[1])
-                if RelayAddress.parse(card.route.address).key != run.address.key:
+                inviter = run.side.finish(heard[1])
+                if inviter is None:
+                    self._end(run, PairingError(NOT_TAKEN))
+                    return
+                if RelayAddress.parse(inviter.route.address).key != run.address.key:
                     raise CryptoError("an inviter of another relay")
-                run.peer = self._introduce(card)
-                run.leaving, run.ask_at = True, 0
-                context.tell(Paired(run.peer, "code", verified=True))
+                run.met = self._introduce(inviter)
+                self._have_named(run)
         except KeyChangedError as error:
             self._end(run, PairingError(str(error)))
         except (RemoteError, InvalidAddressError):
             self._end(run, PairingError(REFUSED))
 
-    def _introduce(self, card: Card) -> str:
+    def _introduce(self, card: Card) -> int:
         if card.identity.key == self._context.own.identity.key:
             raise CryptoError(OWN)
-        row = self._trust.introduce(card.identity, card.device, card.route, "code")
-        return self._context.peer_name(row)
+        return self._trust.introduce(card.identity, card.device, card.route, "code").id
+
+    def _have_named(self, run: Run) -> None:
+        """Between the two all is said; what a relay says of the name is waited for."""
+        run.named_by = run.ask_at = self._context.now + NAMING
+
+    def _conclude(self, run: Run, contact: int) -> None:
+        """End a run whose name is certain, or has to wait for a relay that is away."""
+        row = self._context.records.contact(contact)
+        if not (row.vouched or row.key_changed or self._context.now >= run.named_by):
+            return
+        name = self._context.peer_name(row)
+        if row.key_changed:
+            self._fail(run, KeyChangedError(ANOTHER.format(name)))
+        else:
+            run.paired = Paired(name, "code", verified=row.verified, invitation=run.invitation)
+            self._context.tell(run.paired)
+        # A joiner may still have to find our answer.
+        run.over, run.leaving, run.ask_at = run.inviter, not run.inviter, 0
 
     def _card(self) -> Card:
         own = self._context.own
@@ -273,6 +272,8 @@ class Pairings:
         for run in list(self._runs.values()):
             if now >= run.ends and not run.ended:
                 self._end(run, PairingError(EXPIRED if run.inviter else UNANSWERED), expired=True)
+            if run.named_by and run.met is not None and not run.ended:
+                self._conclude(run, run.met)
             if run.leaving and run.dialogue is None:
                 run.over = True
             if run.over:

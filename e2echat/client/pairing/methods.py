@@ -6,8 +6,8 @@ from typing import TypeVar
 from e2echat.client.address_book import AddressBook, PeerName
 from e2echat.client.context import instant
 from e2echat.client.events import Invitation, Paired
-from e2echat.client.pairing.codes import UNANSWERED, Run
 from e2echat.client.pairing.links import invitation_id
+from e2echat.client.pairing.run import UNANSWERED, Run
 from e2echat.client.runtime import Runtime
 from e2echat.crypto.codes import Code
 from e2echat.errors import E2EChatError, PairingError, RelayUnreachableError
@@ -60,7 +60,7 @@ class PairingMethods:
         where = RelayAddress.parse(address) if at else self._book.own.address
         parsed = Code.parse(code)
         run = self._runtime.step(lambda: self._runtime.engine.pairings.join(parsed, where))
-        return Paired(self._come(run, timeout, lambda: run.peer), "code", verified=True)
+        return self._come(run, timeout, lambda: run.paired)
 
     def _add_by_link(self, link: Link, timeout: float) -> Paired:
         name = self._book.named(f"{link.name}@{link.relay}")
