@@ -242,11 +242,19 @@ def contact_record(contact: Contact) -> Json:
     }
 
 
+_FOUND_BY = {
+    "link": " (joined by your link)",
+    "code": " (paired; the relay has not said yet that the name is theirs)",
+}
+
+
 def contact_words(contact: Contact, *, news_first: bool = False) -> list[str]:
     """How a contact stands, shortest first, or what is unread."""
     words = ["verified" if contact.verified else "not verified"]
-    if contact.verified_by in ("code", "link"):
-        words[0] += f" (by {contact.verified_by})" if contact.verified else " (joined by your link)"
+    if contact.verified and contact.verified_by in ("code", "link"):
+        words[0] += f" (by {contact.verified_by})"
+    elif not (contact.verified or contact.key_changed):
+        words[0] += _FOUND_BY.get(contact.verified_by or "", "")
     if contact.standing != "contact":
         words.append(contact.standing)
     if contact.key_changed:

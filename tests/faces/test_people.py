@@ -2,9 +2,12 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
+from e2echat.faces.wording import contact_words
 
 if TYPE_CHECKING:
     from tests.faces.conftest import CommandLine
@@ -15,6 +18,26 @@ RELAY = "relay://" + "a" * 52 + "@127.0.0.1:7443"
 
 def objects(out: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in out.splitlines()]
+
+
+@pytest.mark.parametrize(
+    ("verified", "key_changed", "how", "words"),
+    [
+        (True, False, "number", "verified"),
+        (True, False, "code", "verified (by code)"),
+        (True, False, "link", "verified (by link)"),
+        (False, False, None, "not verified"),
+        (False, False, "link", "not verified (joined by your link)"),
+        (False, False, "code", "not verified (paired; the relay has not said yet that the name is theirs)"),
+        (False, True, "link", "not verified"),
+        (False, True, "code", "not verified"),
+    ],
+)
+def test_what_is_said_of_how_sure_somebody_is(
+    world: "World", verified: bool, key_changed: bool, how: str | None, words: str
+) -> None:
+    contact = replace(world.people["bob"], verified=verified, key_changed=key_changed, verified_by=how)
+    assert contact_words(contact)[0] == words
 
 
 class TestKeys:
