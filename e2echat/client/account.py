@@ -238,11 +238,12 @@ class Account(Changes, Pairing, Custody, Inspection):
         """Keep account, contacts, verification, settings and history in one sealed file; its size in bytes.
 
         Args:
-            file: its absolute path; an earlier backup of that name is replaced, and nothing else is.
+            file: its absolute path, outside of the profile; an earlier backup of that name is replaced, and nothing else is.
             passphrase: what it is to be under.
 
         Raises:
             InvalidPassphraseError: as its docstring says.
+            LocalError: no file can have that name, or it is in the profile's own directory.
         """
         return self._calls.backup(file=file, passphrase=passphrase)
 

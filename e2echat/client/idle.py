@@ -6,9 +6,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 UNATTENDED = frozenset(
-    {"next_event", "unshown", "mark_shown", "status", "contacts", "settings", "provenance"}
+    {
+        *("next_event", "unshown", "mark_shown", "status", "contacts", "settings", "provenance"),
+        *("catch_up", "require_connection", "ask_relay", "check_database"),
+    }
 )
-"""Methods that faces call by themselves, with nobody there."""
+"""Methods that faces call by themselves, with nobody there, and commands that a status bar or a timer may run again and again."""
 LOOK = 5.0
 """Seconds between two looks at the clock at most: a wait does not notice that the machine slept."""
 
@@ -55,11 +58,6 @@ class Idle:
             with self._changed:
                 self._under_way -= 1
                 self._last = self._clock()
-
-    def used(self) -> None:
-        """Somebody was there just now."""
-        with self._changed:
-            self._last = self._clock()
 
     def close(self) -> None:
         """Watch no longer."""

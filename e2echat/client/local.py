@@ -118,7 +118,6 @@ class LocalAccount(MessageMethods, PairingMethods, SafekeepingMethods, StandingM
 
     def consumer(self, *, connect: bool) -> Consumer:
         """See ``agent.Host``."""
-        self.idle.used()
         if connect:
             self.connect()
         return Consumer(self)

@@ -39,10 +39,9 @@ class SafekeepingMethods:
 
     def backup(self, file: str, passphrase: str) -> int:
         """See ``Account.backup``."""
-        if not os.path.isabs(file):  # noqa: PTH117 - it is a text until here
-            raise LocalError("the file of a backup is named from the root: another process may write it")
-        normalise(passphrase)
         holding, randomness = self._holding, SystemRandomness()
+        _require_outside(file, holding.profile.home)
+        normalise(passphrase)
         key, copy = randomness.octets(KEY_SIZE), holding.profile.snapshot
         begun = unix_milliseconds()
         with ExitStack() as cleanup:
@@ -57,6 +56,24 @@ class SafekeepingMethods:
             size = write_backup(Path(file), contents, copy, passphrase, randomness)
         self._runtime.step(lambda: holding.records.set_own(LAST_BACKUP, begun.to_bytes(8)))
         return size
+
+
+def _require_outside(file: str, home: Path) -> None:
+    """Refuse what is no file's name, and what is one in the profile's own directory, where it would be taken for something else."""
+    if not os.path.isabs(file):  # noqa: PTH117 - it is a text until here
+        raise LocalError("the file of a backup is named from the root: another process may write it")
+    try:
+        nameable = b"\0" not in os.fsencode(file)
+    except UnicodeEncodeError:  # half a pair of surrogates
+        nameable = False
+    if not nameable:
+        raise LocalError("no file can have that name")
+    # Path.resolve() raises on links that lead in circles.
+    own, directory = (Path(os.path.realpath(path)) for path in (home, Path(file).parent))
+    if own in (directory, *directory.parents):
+        raise LocalError(
+            f"a backup does not belong into the profile's own directory, {home}: choose a file elsewhere"
+        )
 
 
 def restore(

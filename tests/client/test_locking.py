@@ -254,6 +254,20 @@ class TestUnattended:
         now[0] += 101
         _listen(alice)
 
+    def test_a_status_bar_that_asks_again_and_again_is_no_use(
+        self, now: list[float], alice: Account, home: Path
+    ) -> None:
+        alice.change_settings(_unused_for(alice, 600))
+        for _ in range(5):
+            now[0] += 119
+            with _open(home) as bar:
+                bar.catch_up(PATIENCE)
+                bar.ask_relay()
+                assert bar.status().name == "alice"
+        now[0] += 10
+        _listen(alice)
+        assert _has_no_keys(alice)
+
     def test_not_once_the_passphrase_is_gone(self, now: list[float], alice: Account) -> None:
         alice.change_settings(_unused_for(alice, 600))
         alice.change_passphrase(PASSPHRASE, None)

@@ -315,7 +315,8 @@ class Schedule:
 
     def fresh(self) -> str:
         self.count += 1
-        return f"<{self.count}>"
+        # Long enough not to be found among random bytes.
+        return f"<the text {self.count}>"
 
     def play(self, length: int) -> None:
         for _ in range(length):

@@ -18,6 +18,34 @@ def test_typed(cli: "CommandLine", world: "World") -> None:
     assert "before" in result.err
 
 
+@pytest.mark.parametrize(
+    ("options", "words"), [([], "Try the new one first"), (["--no-passphrase"], "e2echat status")]
+)
+def test_who_interrupts_it_is_told_that_it_may_have_been_changed(
+    cli: "CommandLine", world: "World", monkeypatch: pytest.MonkeyPatch, options: list[str], words: str
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    world.passphrase = "former"
+    cli.secrets = ["former", "new", "new"]
+    monkeypatch.setattr(world.account_class().__mro__[1], "change_passphrase", interrupted)
+    result = cli("passphrase", *options)
+    assert result.code == Exit.INTERRUPTED
+    assert words in result.err
+
+
+def test_who_interrupts_the_question_is_told_nothing(
+    cli: "CommandLine", world: "World", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object) -> str:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("e2echat.faces.cli.safekeeping.changed_passphrase", interrupted)
+    result = cli("passphrase")
+    assert (result.code, result.err.strip()) == (Exit.INTERRUPTED, "")
+
+
 def test_from_files(
     cli: "CommandLine", world: "World", tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

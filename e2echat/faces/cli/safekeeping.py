@@ -17,6 +17,9 @@ from e2echat.faces.cli.passphrase import (
 from e2echat.faces.cli.session import Session
 from e2echat.faces.output import Style
 
+_INTERRUPTED_CHANGE = "The change had begun: in a second either the new passphrase holds, or still the former. Try the new one first."
+_INTERRUPTED_REMOVAL = "The change had begun: in a second the profile has no passphrase any more, or still the one it had. Look with: e2echat status"
+
 
 @click.command(short_help="Keep the account in one sealed file.")
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
@@ -85,10 +88,18 @@ def passphrase(session: Session, no_passphrase: bool) -> None:  # noqa: FBT001 -
     """
     stdin, out = session.stdin, session.out
     former = cache(lambda: known_passphrase(stdin, out))
-    with stdin.unseen(), session.open_account(connect=False, ask=former) as account:
-        known = former() if account.status().passphrase else None
-        new = None if no_passphrase else changed_passphrase(stdin, out)
-        account.change_passphrase(known, new)
+    begun = False
+    try:
+        with stdin.unseen(), session.open_account(connect=False, ask=former) as account:
+            known = former() if account.status().passphrase else None
+            new = None if no_passphrase else changed_passphrase(stdin, out)
+            begun = True
+            account.change_passphrase(known, new)
+    except KeyboardInterrupt:
+        if begun:
+            # Whoever has the profile open goes on with it, and it takes about a second.
+            out.note(_INTERRUPTED_REMOVAL if no_passphrase else _INTERRUPTED_CHANGE)
+        raise
     done = "The profile has no passphrase now." if no_passphrase else "The new passphrase holds from now on."
     out.result({"type": "passphrase", "passphrase": not no_passphrase}, done)
     if no_passphrase:
