@@ -199,7 +199,7 @@ class LocalAccount(MessageMethods, PairingMethods, SafekeepingMethods, StandingM
             found = MessageState(row.state)
             if ORDER.index(found) >= wanted:
                 return found
-            if row.payload is None:
+            if found is MessageState.QUEUED and row.payload is None:
                 raise LocalError("the message was deleted before it left")
             contact = self._records.contact(row.contact)
             if contact.key_changed:

@@ -7,6 +7,7 @@ import pytest
 
 from e2echat.client.account import Account
 from e2echat.client.events import Disconnected, MessageDeleted, MessageEdited, MessagesExpired, MessageState
+from e2echat.errors import LocalError
 from e2echat.relay.server import Relay
 from e2echat.store.private_files import read_private
 from e2echat.store.vault import MAX_VAULT, open_vault
@@ -57,6 +58,9 @@ def test_what_never_left_is_gone_at_once(
         act(alice, bob, message)
         _next(alice, event)
         assert NEEDLE.encode() not in _disk(tmp_path / "alice")
+        if act is _delete:
+            with pytest.raises(LocalError, match="before it left"):
+                alice.wait(message, MessageState.STORED, PATIENCE)
     finally:
         alice.close()
         bob.close()
