@@ -308,7 +308,7 @@ class Engine:
             # Whoever watches learns nothing more when we ask about somebody to whom we send.
             if not self.outbox.submit(contact, dialogue) or contact_id in self.inbox.doubted:
                 self._fetch(contact, prekeys=False, knock=None in (contact.mailbox, contact.capability))
-        for contact in self.inbox.to_be_named():
+        for contact in (*self.inbox.to_be_named(), *self.pairings.disputed()):
             self._fetch(contact, prekeys=False)
         for (link, name), prekeys in self.inquiries.wanted.items():
             dialogue = self._ready(link)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 
 from e2echat.client.context import Context
-from e2echat.client.events import ContactChanged, KeyChanged, NewStranger, Problem, Restarted
+from e2echat.client.events import ContactChanged, KeyChanged, MessagesExpired, NewStranger, Problem, Restarted
 from e2echat.client.numbering import renumber
 from e2echat.crypto.keys import Device, Identity
 from e2echat.crypto.session import ReplyRoute, Session
@@ -99,7 +99,7 @@ class Peers:
         return row
 
     def supplant(self, row: ContactRow, identity: Identity, device: Device) -> ContactRow:
-        """A stranger's name turns out to be somebody else's: from now on the contact is its owner.
+        """A stranger's name is somebody else's, as its relay says: from now on the contact is its owner.
 
         Only as long as nobody but he himself said whose name it is: what a person has accepted, only a person changes.
         """
@@ -110,11 +110,14 @@ class Peers:
             or identity.name != row.name
         ):
             return row
-        self.context.records.sessions.delete("WHERE contact = ?", row.id)
-        self.context.records.content.change_author(row.id)
-        self.context.tell(
-            Problem(f"what came as {self.context.peer_name(row)} so far was from somebody else")
-        )
+        # Left there, what he wrote would be its owner's words from now on.
+        name, records = self.context.peer_name(row), self.context.records
+        records.sessions.delete("WHERE contact = ?", row.id)
+        records.streams.delete("WHERE contact = ?", row.id)
+        gone = [each.id for each in records.content.forget(row.id) if each.visible]
+        self.context.scrub = True
+        self.context.tell(MessagesExpired(name, gone))
+        self.context.tell(Problem(f"what came as {name} so far was from somebody else, and is removed"))
         return self.save(
             replace(
                 row,

@@ -43,11 +43,18 @@ class Trust:
             renumber(self.context.records, contact.id, self.peers.device(contact).hash)
         self.outbox.tell_route(self.context.records.contact(contact.id))
 
+    def claimant(self, identity: Identity, route: ReplyRoute) -> ContactRow | None:
+        """The stranger who goes by this identity's name here, if no relay has vouched for him: it must say which of the two is right."""
+        row = self.context.records.find_contact(RelayAddress.parse(route.address).key, identity.name)
+        if row is None or row.standing != "stranger" or row.vouched:
+            return None
+        return None if identity.key == self.peers.identity(row).key else row
+
     def introduce(self, identity: Identity, device: Device, route: ReplyRoute, how: str) -> ContactRow:
         """These are the records of whoever was paired with: a contact, verified, and reached there.
 
-        Whoever pairs gives himself a name. So he takes no other's place: where the name is known, the key must be the one in force, unless
-        nobody but a stranger himself said that the name was his. With a code, nobody has said yet that the name is his: the relay is
+        Whoever pairs gives himself a name. So he takes no other's place: where the name is known, the key must be the one in force. A
+        stranger who only said himself that the name is his is in nobody's way once his relay has named another. With a code, nobody has said yet that the name is his: the relay is
         asked at once, and before anything leaves.
 
         Raises:
@@ -59,7 +66,9 @@ class Trust:
         if row is None:
             row = self.peers.add(relay, identity, device, "contact")
         else:
-            row = self._met(self.peers.supplant(row, identity, device), identity, device)
+            # Where a link leads, the relay has named these keys.
+            row = self.peers.supplant(row, identity, device) if how == "link" else row
+            row = self._met(row, identity, device)
         if row.standing == "blocked":
             row = self.peers.unblock(row)
         self.accept(row)
@@ -87,6 +96,11 @@ class Trust:
                 f"the key of {name} has changed, and whoever this is has the new one; whether that is {name}, only you can tell, so "
                 f"nothing was changed. Compare the number: e2echat verify {name}. Or take the new key first, and then pair again: "
                 f"e2echat accept {name}"
+            )
+        if row.standing == "stranger" and not row.vouched:
+            return (
+                f"somebody whom you have not answered writes to you as {name}, too, and the relay could not be asked whose name it is, so "
+                "nothing was changed. Pair again once it can be reached"
             )
         return (
             f"whoever this is calls himself {name} and has another key than the {name} whom you know, so nothing was changed. "

@@ -207,7 +207,7 @@ def paired_words(paired: Paired | PairingFailed, inside: str | None = None) -> s
     if isinstance(paired, PairingFailed):
         return f"{paired.reason[:1].upper()}{paired.reason[1:]}."
     if paired.by == "code" and paired.verified:
-        return f"{paired.peer} and you are paired, and verified on both sides."
+        return f"{paired.peer} and you are paired, and {paired.peer} is verified."
     if paired.by == "code":
         return f"{paired.peer} and you are paired; {paired.peer} is verified as soon as the relay has said that the name is theirs."
     if paired.verified:

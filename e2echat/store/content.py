@@ -100,6 +100,13 @@ class Content:
             self._history.unindex(row)
             self._messages.delete("WHERE id = ?", row.id)
 
+    def forget(self, contact: int) -> list[MessageRow]:
+        """Remove all that was said with a contact, and how; what that was."""
+        rows = self._messages.select("WHERE contact = ?", contact)
+        self.erase(rows)
+        self.conversations.delete("WHERE contact = ?", contact)
+        return rows
+
     def change(self, before: MessageRow, after: MessageRow) -> None:
         """Replace what a message says."""
         self._history.unindex(before)

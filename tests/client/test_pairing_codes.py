@@ -15,6 +15,7 @@ from e2echat.client.pairing import codes as pairings
 from e2echat.client.pairing import run as words
 from e2echat.client.pairing.codes import LIFE, MOST_RUNS
 from e2echat.client.pairing.run import Run
+from e2echat.client.sending_dialogue import SendingDialogue
 from e2echat.crypto.codes import Code
 from e2echat.crypto.keys import Device, ExchangeKey
 from e2echat.crypto.primitives import SystemRandomness
@@ -399,6 +400,37 @@ def test_a_stranger_who_took_a_name_is_in_nobodys_way(world: World, *, inviting:
     assert mallory.heard("alice") == []
     mallory.send("alice", "still carol")
     world.pass_time(30, 2)
+    assert alice.heard("carol") == []
+
+
+@pytest.mark.parametrize("inviting", [False, True])
+def test_who_merely_pairs_under_a_strangers_name_does_not_put_him_out(
+    world: World, *, inviting: bool
+) -> None:
+    """Carol wrote first and was not answered yet; Mallory was given a code."""
+    alice, carol, mallory = world.join("alice", "carol", "mallory")
+    carol.send("alice", "hello")
+    world.settle()
+    mallory.pose_as("carol")
+    runs = _pair(world, *((alice, mallory) if inviting else (mallory, alice)))
+    assert "another key than the carol whom you know" in str(runs[0 if inviting else 1].error)
+    contact = alice.contact("carol")
+    assert (contact.identity, contact.verified_at, contact.vouched) == (carol.own.identity.raw, None, True)
+    assert alice.heard("carol") == ["hello"]
+
+
+@pytest.mark.parametrize("inviting", [False, True])
+def test_nobody_is_put_out_without_the_relays_word(
+    world: World, monkeypatch: pytest.MonkeyPatch, *, inviting: bool
+) -> None:
+    alice, carol, mallory = world.join("alice", "carol", "mallory")
+    mallory.pose_as("carol")
+    mallory.send("alice", "I am carol")
+    world.settle()
+    monkeypatch.setattr(SendingDialogue, "_ask", lambda *_: None)
+    runs = _pair(world, *((alice, carol) if inviting else (carol, alice)))
+    world.pass_time(10)
+    assert "could not be asked whose name it is" in str(runs[0 if inviting else 1].error)
     assert alice.heard("carol") == ["I am carol"]
 
 

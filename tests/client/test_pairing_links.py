@@ -177,6 +177,17 @@ def test_a_link_does_not_take_a_change_that_waits_for_a_person(world: World, *, 
     assert alice.contact("bob") == before
 
 
+def test_who_merely_claims_a_name_gives_way_to_who_made_the_link(world: World) -> None:
+    alice, bob, mallory = world.join("alice", "bob", "mallory")
+    mallory.pose_as("bob")
+    mallory.send("alice", "I am bob")
+    world.settle()
+    join(alice, make(bob))
+    contact = alice.contact("bob")
+    assert (contact.identity, contact.verified_by, contact.verified) == (bob.own.identity.raw, "link", True)
+    assert alice.heard("bob") == []
+
+
 def test_a_proof_stays_right_when_it_is_sealed_anew(world: World, people: tuple[Person, Person]) -> None:
     """The first session is lost to the inviter, who then hears it in another."""
     alice, bob = people

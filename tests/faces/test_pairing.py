@@ -32,7 +32,7 @@ EXPIRED = PairingFailed("4821-guitar-otter", "nobody used the code in time", exp
 @pytest.mark.parametrize(
     ("events", "code", "said"),
     [
-        ([BY_CODE], 0, "bob and you are paired, and verified"),
+        ([BY_CODE], 0, "bob and you are paired, and bob is verified"),
         ([Connected(), BY_LINK], 0, "not verified by that"),
         ([BURNT], 4, "somebody tried a wrong code"),
         ([EXPIRED], 3, "The link stays good"),
@@ -102,7 +102,7 @@ def test_a_pairing_that_fails_ends_with_4(cli: "CommandLine", world: "World", er
 
 
 def test_the_events_are_told_inside_a_conversation() -> None:
-    assert notice(BY_CODE, "bob") == "bob and you are paired, and verified on both sides."
+    assert notice(BY_CODE, "bob") == "bob and you are paired, and bob is verified."
     assert notice(BURNT, "bob") == "Somebody tried a wrong code."
     assert event_record(BY_LINK) == {"type": "paired", "peer": "bob", "by": "link", "verified": False}
 

@@ -32,6 +32,7 @@ from e2echat.errors import (
     PairingError,
     RemoteError,
 )
+from e2echat.store.rows import ContactRow
 from e2echat.wire.address import RelayAddress
 from e2echat.wire.invitation import Invitation
 from e2echat.wire.relay_messages import Bundle, Refusal
@@ -192,7 +193,10 @@ class Pairings:
                 self._have_named(run)
         elif heard and isinstance(run.side, Inviter):
             try:
-                answer = self._answer(run, run.side.hear(heard[0]))
+                met = run.side.hear(heard[0])
+                if self._disputed(run, met.joiner):
+                    return  # and hear it again
+                answer = self._answer(run, met)
             except (RemoteError, InvalidAddressError):
                 self._end(run, PairingError(WRONG))
                 return
@@ -226,12 +230,26 @@ class Pairings:
                     return
                 if RelayAddress.parse(inviter.route.address).key != run.address.key:
                     raise CryptoError("an inviter of another relay")
+                if self._disputed(run, inviter):
+                    return
                 run.met = self._introduce(inviter)
                 self._have_named(run)
         except KeyChangedError as error:
             self._end(run, PairingError(str(error)))
         except (RemoteError, InvalidAddressError):
             self._end(run, PairingError(REFUSED))
+
+    def disputed(self) -> list[ContactRow]:
+        """Strangers whose name somebody else has whom we are pairing with."""
+        claimants = [run.claimant for run in self._runs.values() if not run.ended]
+        return [self._context.records.contact(one) for one in claimants if one is not None]
+
+    def _disputed(self, run: Run, card: Card) -> bool:
+        """Whether it is still open which of two has the name; not for long."""
+        row = self._trust.claimant(card.identity, card.route)
+        run.claimant = None if row is None else row.id
+        run.settled_by = run.settled_by or self._context.now + NAMING
+        return row is not None and self._context.now < run.settled_by
 
     def _introduce(self, card: Card) -> int:
         if card.identity.key == self._context.own.identity.key:

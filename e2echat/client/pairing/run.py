@@ -37,6 +37,9 @@ class Run:
     met: int | None = None
     """The contact whom we have met, whose name the relay is being asked about until ``named_by``."""
     named_by: int = 0
+    claimant: int | None = None
+    """The stranger who has the other side's name here, until the relay has said whose it is, or ``settled_by``."""
+    settled_by: int = 0
     paired: Paired | None = None
     refused: E2EChatError | None = None
     """Why we do not take the joiner, who is about to hear that we do not."""
