@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from e2echat.client.events import Connected, Paired, PairingFailed
+from e2echat.client.events import Connected, Paired, PairingFailed, Problem
 from e2echat.errors import KeyChangedError, PairingError, RelayUnreachableError
 from e2echat.faces.cli.pairing import patiently
 from e2echat.faces.output import Output
@@ -50,6 +50,13 @@ def test_invite_shows_both_and_what_comes_of_them(
     assert "4821-guitar-otter" in result.out
     assert said in result.out + result.err
     assert world.withdrawn == ["4821-guitar-otter"]
+
+
+def test_what_else_became_known_is_said(cli: "CommandLine", world: "World") -> None:
+    world.events.extend([Problem("somebody else had written"), BY_CODE])
+    assert "Somebody else had written." in cli("invite").err
+    world.events.append(Problem("somebody else had written"))
+    assert "Somebody else had written." in cli("add", "4821-guitar-otter").err
 
 
 def test_invite_for_programs(cli: "CommandLine", world: "World") -> None:

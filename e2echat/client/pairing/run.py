@@ -10,7 +10,7 @@ from e2echat.errors import E2EChatError
 from e2echat.wire.address import RelayAddress
 
 WRONG = "somebody tried a wrong code; this one is no longer good. Make another with: e2echat invite"
-ANOTHER = "whoever this is calls himself {0}, and the relay knows somebody else by that name: nothing is sent to either"
+ANOTHER = "whoever this is calls himself {0}, and the relay knows somebody else by that name: nothing is sent to either. Ask them for the right name"
 REFUSED = "the other side did not accept: the code was wrong, or used by somebody else. Ask for another one"
 NOT_TAKEN = "the code was right, but the other side knows your name with another key and changed nothing. Ask them to verify you"
 UNKNOWN = "there is no such code: it was used, has ended, or its number is mistyped"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from e2echat.client.events import Invitation, Paired, PairingFailed
+from e2echat.client.events import Invitation, Paired, PairingFailed, Problem
 from e2echat.errors import InvalidCodeError, PairingError, RelayUnreachableError
 from e2echat.faces.cli.options import common, timeout_option
 from e2echat.faces.cli.session import Session
@@ -87,10 +87,16 @@ def _show(out: Output, invitation: Invitation, *, qr: bool) -> None:
 
 
 def _wait(account: "Account", invitation: Invitation, out: Output, deadline: float) -> Paired | None:
+    known: list[str] = []
     while (left := deadline - time.monotonic()) > 0:
         match account.next_event(left):
             case Paired(invitation=invitation.id) as paired:
+                for reason in known:
+                    _note_problem(out, reason)
                 return paired
+            case Problem(reason):
+                # A pairing that fails says it itself.
+                known.append(reason)
             case PairingFailed(invitation.code, reason, expired=True):
                 out.note(f"-- {reason[:1].upper()}{reason[1:]}. The link stays good.")
                 return None
@@ -98,6 +104,11 @@ def _wait(account: "Account", invitation: Invitation, out: Output, deadline: flo
                 raise PairingError(reason)
     out.note("-- Nobody used it yet. The link stays good.")
     return None
+
+
+def _note_problem(out: Output, reason: str) -> None:
+    """As that somebody else had used the name."""
+    out.note(f"-- {reason[:1].upper()}{reason[1:]}.", indent=3)
 
 
 def patiently(
@@ -141,5 +152,8 @@ def add(session: Session, code: tuple[str, ...], timeout: float) -> None:
         raise InvalidCodeError("there is nothing to add")
     with session.open_account() as account:
         paired = patiently(lambda: account.add(text, timeout=timeout), session.out, min(timeout, OUTAGE))
+        while (event := account.next_event(0)) is not None:
+            if isinstance(event, Problem):
+                _note_problem(session.out, event.reason)
         session.out.result(paired_record(paired), paired_words(paired))
         session.out.note(f"Write to them: e2echat talk --peer {paired.peer}")
