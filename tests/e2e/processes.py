@@ -190,11 +190,22 @@ class Terminal:
 
     def wait_for(self, *texts: str) -> None:
         """Until the screen shows all of them at once."""
-        while not all(any(text in line for line in self.lines()) for text in texts):
-            try:
-                self._stream.feed(self.child.read_nonblocking(4096, timeout=PATIENCE))
-            except (pexpect.TIMEOUT, pexpect.EOF) as error:
-                raise AssertionError("\n".join(self.lines())) from error
+        while not all(self._shows(text) for text in texts):
+            self._read_on()
+
+    def wait_until_gone(self, text: str) -> None:
+        """Until the screen does not show it any more."""
+        while self._shows(text):
+            self._read_on()
+
+    def _shows(self, text: str) -> bool:
+        return any(text in line for line in self.lines())
+
+    def _read_on(self) -> None:
+        try:
+            self._stream.feed(self.child.read_nonblocking(4096, timeout=PATIENCE))
+        except (pexpect.TIMEOUT, pexpect.EOF) as error:
+            raise AssertionError("\n".join(self.lines())) from error
 
     def end(self) -> int:
         """Read to the end; the exit code."""

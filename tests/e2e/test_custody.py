@@ -196,6 +196,7 @@ def test_what_is_typed_before_the_question_is_not_shown(asking: Terminal) -> Non
     assert not [line for line in asking.lines() if "typed ahead" in line]
     assert asking.child.getecho()
     asking.type("/lock\r")
+    asking.wait_until_gone("With whom?")
     asking.wait_for("Locked.", "Passphrase:")
     # It ends, and leaves the terminal as it was.
     asking.type("\x03")
