@@ -113,6 +113,21 @@ def test_a_relay_that_restarts_in_between(world: World, people: tuple[Person, Pe
     assert (inviting.peer, joining.peer) == ("bob", "alice")
 
 
+def test_a_joiner_who_is_back_before_the_inviter_waits_a_little(
+    world: World, people: tuple[Person, Person]
+) -> None:
+    alice, bob = people
+    inviting = invite(alice)
+    alice.go_offline()
+    world.restart_relay()
+    joining = join(bob, inviting.code)
+    world.pass_time(1)
+    assert joining.error is None
+    alice.go_online()
+    world.pass_time(5)
+    assert (inviting.peer, joining.peer) == ("bob", "alice")
+
+
 def test_a_wrong_guess_burns_the_code_and_both_are_told(world: World, people: tuple[Person, Person]) -> None:
     alice, bob = people
     inviting = invite(alice)

@@ -45,7 +45,7 @@ NAMING = 5_000
 """Milliseconds for which a pairing waits for a relay to say whose the name is that the other side gave itself."""
 MOST_RUNS = 4
 PATIENCE = 3
-"""Answers in a row that nobody invites there, after which a joiner who was heard gives up: a relay may have restarted."""
+"""Answers in a row that nobody invites there, after which a joiner gives up: a relay may have restarted, and the inviter not be back."""
 LINK = "pairing "
 """What the names of these links begin with; no relay's address does."""
 
@@ -175,10 +175,8 @@ class Pairings:
             digits = min(LEAST_DIGITS + run.tries // 3, MOST_DIGITS)
             run.code, run.ask_at = Code.generate(self._context.randomness, digits), 0
             self._offer(run)
-        elif reason is Refusal.NO_SUCH_NAME and run.side is None:
-            self._end(run, PairingError(UNKNOWN))
         elif reason is Refusal.NO_SUCH_NAME and run.tries >= PATIENCE:
-            self._end(run, PairingError(REFUSED))
+            self._end(run, PairingError(UNKNOWN if run.side is None else REFUSED))
         elif reason is not Refusal.NO_SUCH_NAME:
             self._end(run, PairingError(why_refused(reason)))
 
