@@ -16,6 +16,8 @@ from e2echat.store.profile import Profile
 from e2echat.store.vault import VaultContents, seal_vault
 from tests.crash.tracing import strace
 
+pytestmark = pytest.mark.campaign
+
 CALLS = ("openat", "pwrite64", "fsync", "close", "unlink", "rmdir")
 DELETION = """
 import sys

@@ -16,6 +16,8 @@ from e2echat.store.profile import Profile
 from e2echat.store.vault import MAX_VAULT, VaultContents, open_vault, seal_vault
 from tests.crash.tracing import strace
 
+pytestmark = pytest.mark.campaign
+
 CALLS = ("openat", "write", "pwrite64", "fchmod", "fsync", "rename", "unlink", "close")
 CHANGE = """
 import sys

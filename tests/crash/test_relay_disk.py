@@ -17,6 +17,8 @@ from tests.crash.verdict import require_kept
 from tests.crash.witness import Witness
 from tests.helpers.relay_world import submissions
 
+pytestmark = pytest.mark.campaign
+
 WRITES = ["pwrite64", "ftruncate"]
 TROUBLE = [("ENOSPC", WRITES), ("EROFS", WRITES), ("EIO", WRITES), ("EIO", ["fsync", "fdatasync"])]
 

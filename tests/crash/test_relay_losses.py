@@ -14,6 +14,8 @@ from tests.crash.disk import by_luck, nothing
 from tests.crash.losses import Life, require_kept_after_loss
 from tests.crash.witness import Promise
 
+pytestmark = pytest.mark.campaign
+
 
 def broken(life: Life) -> list[Promise]:
     return [promise for _, moment in life.moments() for promise in moment.broken()]

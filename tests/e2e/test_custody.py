@@ -15,6 +15,8 @@ from e2echat.store.private_files import read_private, write_private
 from e2echat.store.vault import MAX_VAULT, open_vault, seal_vault
 from tests.e2e.processes import PATIENCE, RelayProcess, Someone, Terminal
 
+pytestmark = pytest.mark.campaign
+
 
 def passphrase_file(directory: Path, passphrase: str) -> str:
     path = directory / f"passphrase-{passphrase}"

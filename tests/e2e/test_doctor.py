@@ -11,6 +11,8 @@ import pytest
 from tests.e2e.conftest import Direction, Recording, RecordingProxy
 from tests.e2e.processes import RelayProcess, Someone
 
+pytestmark = pytest.mark.campaign
+
 TIME = b"dtime\x1b"
 """How the field begins in a relay's greeting."""
 

@@ -7,6 +7,8 @@ import pytest
 
 from tests.e2e.processes import PATIENCE, RelayProcess, Someone
 
+pytestmark = pytest.mark.campaign
+
 Pair = tuple[Someone, Someone]
 
 

@@ -382,7 +382,7 @@ def test_talk_on_a_terminal(tmp_path: Path, kind: str, flags: list[str]) -> None
         # At once: the echo of a plain terminal would otherwise come between the characters of an answer.
         lines = ("/verify", "/why", "/search x", "/status", "/accept", "hello", "/quit")
         terminal.type("".join(f"{line}\r" for line in lines))
-        assert terminal.ends() == 0
+        assert terminal.ends() == 0, terminal.raw[-3000:]
     finally:
         terminal.child.close(force=True)
     assert leaks(terminal.raw) == []
