@@ -213,6 +213,8 @@ class Terminal:
             try:
                 self._stream.feed(self.child.read_nonblocking(4096, timeout=PATIENCE))
             except pexpect.EOF:
+                # Whoever is closed before he has ended is killed.
+                self.child.wait()
                 break
         self.child.close()
         assert self.child.exitstatus is not None

@@ -130,6 +130,8 @@ class Screen:
 
     def ends(self) -> int:
         self.child.expect(pexpect.EOF)
+        # Whoever is closed before he has ended is killed.
+        self.child.wait()
         self.child.close()
         assert self.child.exitstatus is not None
         return int(self.child.exitstatus)

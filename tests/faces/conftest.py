@@ -224,7 +224,8 @@ class Terminal:
             while True:
                 self.read()
         except pexpect.EOF:
-            pass
+            # Whoever is closed before he has ended is killed.
+            self.child.wait()
         self.child.close()
         return int(self.child.exitstatus if self.child.exitstatus is not None else -self.child.signalstatus)
 
