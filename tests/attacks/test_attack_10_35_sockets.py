@@ -15,6 +15,8 @@ from tests.e2e.conftest import RecordingProxy
 from tests.helpers.hostile_relay import Fate, HostileRelay
 from tests.helpers.inside import inside
 
+pytestmark = pytest.mark.campaign
+
 PATIENCE = 30.0
 DAY = 86_400_000
 SCHEDULES = 4

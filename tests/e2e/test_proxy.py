@@ -10,6 +10,8 @@ import pytest
 from tests.e2e.processes import COMMAND, PATIENCE, RelayProcess, Someone, environment
 from tests.helpers.socks_server import SocksServer
 
+pytestmark = pytest.mark.campaign
+
 
 @pytest.fixture
 def relay(tmp_path: Path) -> Iterator[RelayProcess]:
