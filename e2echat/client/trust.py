@@ -74,7 +74,9 @@ class Trust:
         self.accept(row)
         row = self.peers.reach(self.context.records.contact(row.id), route)
         vouched = row.vouched or how == "link"
-        row = self.peers.decide(replace(row, vouched=vouched, verified_at=self.context.now, verified_by=how))
+        if vouched or not row.verified:
+            row = replace(row, vouched=vouched, verified_at=self.context.now, verified_by=how)
+        row = self.peers.decide(row)
         self.outbox.tell_route(row)
         return row
 

@@ -210,6 +210,8 @@ def paired_words(paired: Paired | PairingFailed, inside: str | None = None) -> s
         return f"{paired.peer} and you are paired, and {paired.peer} is verified."
     if paired.by == "code":
         return f"{paired.peer} and you are paired; {paired.peer} is verified as soon as the relay has said that the name is theirs."
+    if paired.verified and paired.invitation is not None:
+        return f"{paired.peer} joined by your link, and was verified before."
     if paired.verified:
         return f"{paired.peer} is added, and verified by the link."
     return (

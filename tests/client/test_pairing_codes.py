@@ -504,6 +504,69 @@ def test_a_relay_that_restarts_while_it_is_asked_for_the_name(
     assert runs[1].paired
 
 
+@pytest.mark.parametrize("how", ["withdrawn", "expired"])
+def test_whoever_was_met_is_told_of_whatever_ends_the_code(
+    world: World, people: tuple[Person, Person], monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    """The relay has delivered what he said, and keeps the answer back."""
+    alice, bob = people
+    run = invite(alice)
+    monkeypatch.setattr(type(alice.engine.pairings), "_have_named", lambda *_: None)
+    join(bob, run.code)
+    world.pass_time(3)
+    assert run.met
+    assert not run.paired
+    if how == "withdrawn":
+        alice.step(lambda: alice.engine.pairings.withdraw(run))
+        world.run()
+    else:
+        world.pass_time(LIFE / 1000, 5)
+    assert run.error is None
+    assert run.paired == Paired("bob", "code", verified=True)
+    assert not any(isinstance(event, PairingFailed) for event in alice.events)
+
+
+def test_a_number_that_was_compared_outlasts_a_code(world: World) -> None:
+    alice, bob = world.join("alice", "bob")
+    bob.send("alice", "hello")
+    world.settle()
+    alice.verify("bob", bob)
+    before = alice.contact("bob")
+    assert not before.vouched
+    own, route = bob.own, bob.own.route(bob.records)
+    assert route is not None
+    alice.step(lambda: alice.engine.trust.introduce(own.identity, own.device.device, route, "code"))
+    contact = alice.contact("bob")
+    assert (contact.verified_at, contact.verified_by) == (before.verified_at, "number")
+    assert contact.verified
+
+
+def test_who_is_not_let_in_yet_is_told_so_and_not_of_a_wrong_code(
+    world: World, people: tuple[Person, Person], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alice, bob = people
+    run = invite(alice)
+    monkeypatch.setattr(type(bob.own), "route", lambda *_: None)
+    joining = join(bob, run.code)
+    world.pass_time(3)
+    assert "has not let us in yet" in str(joining.error)
+
+
+def test_the_answer_to_a_question_is_not_one_to_a_goodbye(
+    world: World, people: tuple[Person, Person]
+) -> None:
+    alice, bob = people
+    run = invite(alice)
+    world.pass_time(3)
+    run.ask_at = 0
+    alice.step(alice.engine.tick)
+    alice.step(lambda: alice.engine.pairings.withdraw(run))
+    world.pass_time(3)
+    late = join(bob, run.code)
+    world.pass_time(3)
+    assert str(late.error) == words.UNKNOWN
+
+
 def test_a_name_that_nobody_has_is_not_asked_about_over_and_over(world: World) -> None:
     alice, mallory = world.join("alice", "mallory")
     mallory.pose_as("carol")

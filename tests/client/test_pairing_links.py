@@ -212,6 +212,25 @@ def test_who_was_verified_stays_so(world: World) -> None:
     )
 
 
+def test_a_link_says_of_nobody_that_he_is_verified_whose_name_no_relay_has_confirmed(
+    world: World, people: tuple[Person, Person]
+) -> None:
+    alice, bob = people
+    link = make(alice)
+    join(bob, link)
+    world.settle()
+    row = alice.contact("bob")
+    alice.step(
+        lambda: alice.engine.peers.save(replace(row, verified_at=1, verified_by="code", vouched=False))
+    )
+    again = make(alice)
+    alice.events.clear()
+    proof = invitation_proof(again.secret, bob.own.identity, bob.own.device.device, alice.own.identity)
+    alice.step(lambda: alice.engine.invitations.redeem(alice.contact("bob"), proof))
+    (told,) = [event for event in alice.events if isinstance(event, Paired)]
+    assert not told.verified
+
+
 def test_few_are_good_at_a_time_and_the_oldest_goes(world: World, people: tuple[Person, Person]) -> None:
     alice, bob = people
     oldest = make(alice)

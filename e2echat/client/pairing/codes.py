@@ -109,8 +109,10 @@ class Pairings:
         return paired
 
     def withdraw(self, run: Run) -> None:
-        """The code is not to be good any more."""
-        if not run.ended:
+        """The code is not to be good any more; whoever was met by it already stays met, and is told of."""
+        if run.met is not None:
+            run.ends = min(run.ends, self._context.now)
+        elif not run.ended:
             run.error, run.leaving, run.ask_at = PairingError("withdrawn"), True, 0
 
     def _begin(self, address: RelayAddress, code: Code, *, inviter: bool) -> Run:
@@ -158,7 +160,8 @@ class Pairings:
     def _met(self, run: Run, answer: list[bytes] | Refusal) -> None:
         run.heard = True
         if run.leaving:
-            run.over = True
+            # The answer may be to what was asked before.
+            run.over = run.leave_said
             return
         run.ask_at = self._context.now + POLL
         if isinstance(answer, Refusal):
@@ -170,6 +173,8 @@ class Pairings:
 
     def _refused(self, run: Run, reason: Refusal) -> None:
         run.tries += 1
+        if run.met is not None:
+            return
         if run.inviter and reason is Refusal.NAME_TAKEN and not run.shown:
             # Nobody was told this code. The more places are taken, the longer the numbers.
             digits = min(LEAST_DIGITS + run.tries // 3, MOST_DIGITS)
@@ -191,10 +196,13 @@ class Pairings:
                 self._have_named(run)
         elif heard and isinstance(run.side, Inviter):
             try:
-                met = run.side.hear(heard[0])
-                if self._disputed(run, met.joiner):
-                    return  # and hear it again
-                answer = self._answer(run, met)
+                run.joiner = run.joiner or run.side.hear(heard[0])
+                if self._disputed(run, run.joiner.joiner):
+                    return  # and look again
+                answer = self._answer(run, run.joiner)
+            except PairingError as error:
+                self._end(run, error)
+                return
             except (RemoteError, InvalidAddressError):
                 self._end(run, PairingError(WRONG))
                 return
@@ -234,6 +242,8 @@ class Pairings:
                 self._have_named(run)
         except KeyChangedError as error:
             self._end(run, PairingError(str(error)))
+        except PairingError as error:
+            self._end(run, error)
         except (RemoteError, InvalidAddressError):
             self._end(run, PairingError(REFUSED))
 
@@ -286,9 +296,9 @@ class Pairings:
         effects, self._up = self._up, []
         now = self._context.now
         for run in list(self._runs.values()):
-            if now >= run.ends and not run.ended:
+            if now >= run.ends and not run.ended and run.met is None:
                 self._end(run, PairingError(EXPIRED if run.inviter else UNANSWERED), expired=True)
-            if run.named_by and run.met is not None and not run.ended:
+            if run.met is not None and not run.ended and (run.named_by or now >= run.ends):
                 self._conclude(run, run.met)
             if run.leaving and run.dialogue is None:
                 run.over = True
@@ -300,6 +310,7 @@ class Pairings:
                 effects.append(Want(str(run.address), run.link))
                 continue
             if run.dialogue.may_ask and now >= run.ask_at:
+                run.leave_said = run.leaving
                 run.dialogue.meet(
                     run.code.nameplate, run.key, run.said, inviter=run.inviter, leave=run.leaving
                 )

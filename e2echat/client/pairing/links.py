@@ -61,8 +61,7 @@ class Invitations:
             row = self.peers.save(replace(row, verified_by="link"))
         name = context.peer_name(row)
         context.untell(NewStranger(name))
-        verified = row.verified_at is not None
-        context.tell(Paired(name, "link", verified=verified, invitation=invitation_id(invitation.secret)))
+        context.tell(Paired(name, "link", verified=row.verified, invitation=invitation_id(invitation.secret)))
 
 
 def invitation_id(secret: bytes) -> str:

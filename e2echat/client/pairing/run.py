@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from e2echat.client.events import Paired
 from e2echat.client.pairing.dialogue import PairingDialogue
 from e2echat.crypto.codes import Code
-from e2echat.crypto.pairing import Inviter, Joiner
+from e2echat.crypto.pairing import Heard, Inviter, Joiner
 from e2echat.errors import E2EChatError
 from e2echat.wire.address import RelayAddress
 
@@ -37,6 +37,8 @@ class Run:
     met: int | None = None
     """The contact whom we have met, whose name the relay is being asked about until ``named_by``."""
     named_by: int = 0
+    joiner: Heard | None = field(default=None, repr=False)
+    """Whoever knew the code first."""
     claimant: int | None = None
     """The stranger who has the other side's name here, until the relay has said whose it is, or ``settled_by``."""
     settled_by: int = 0
@@ -47,6 +49,7 @@ class Run:
     over: bool = False
     leaving: bool = False
     """Over, but for telling the relay."""
+    leave_said: bool = False
     ask_at: int = 0
     tries: int = 0
     dialogue: PairingDialogue | None = None
