@@ -11,7 +11,7 @@ from pathlib import Path
 
 from e2echat.crypto.keys import SigningKey
 from e2echat.crypto.primitives import Randomness
-from e2echat.errors import CryptoError, DamagedStorageError, MalformedError, RelayDamagedError, StorageError
+from e2echat.errors import CryptoError, DamagedStorageError, MalformedError, RelayDamagedError
 from e2echat.relay.accounts import Accounts
 from e2echat.relay.database import Database
 from e2echat.relay.datadir import DataDirectory
@@ -58,22 +58,10 @@ def open_board(
         RelayDamagedError: it is damaged, or another relay's.
         StorageError: it cannot be used.
     """
-    try:
-        return _opened(directory, key, limits, randomness, registration)
-    except DamagedStorageError as error:
-        raise RelayDamagedError(str(error)) from error
-
-
-def _opened(
-    directory: DataDirectory,
-    key: SigningKey,
-    limits: Limits,
-    randomness: Randomness,
-    registration: Registration,
-) -> Opened:
-    database = Database(directory.reserve(DATABASE_FILE))
-    mailboxes, accounts = SqliteMailboxes(database), Accounts(database)
-    try:
+    with _damage_named(), contextlib.ExitStack() as undo:
+        database = Database(directory.reserve(DATABASE_FILE))
+        undo.callback(database.close)
+        mailboxes, accounts = SqliteMailboxes(database), Accounts(database)
         # The relay's clock counts only while it runs: no jump of the machine's ever makes mail old.
         today = accounts.clock() or int(time.time())
         board = Switchboard(key, limits, randomness, today, registration=registration)
@@ -81,14 +69,20 @@ def _opened(
             board.restore(
                 accounts.all(), mailboxes.index(), mailboxes.marks(), accounts.tombstones(), accounts.tokens()
             )
-    except (MalformedError, CryptoError) as error:
-        database.close()
-        raise DamagedStorageError("the relay's database is damaged, or another relay's") from error
-    except StorageError:
-        database.close()
-        raise
+        undo.pop_all()
     _grow(directory.path / f"{DATABASE_FILE}-wal", limits.log_bytes)
     return Opened(board, database, mailboxes, accounts)
+
+
+@contextlib.contextmanager
+def _damage_named() -> Iterator[None]:
+    """Whatever shows that the database is not what this relay wrote is one error: the advice for it is the relay's own."""
+    try:
+        yield
+    except DamagedStorageError as error:
+        raise RelayDamagedError(str(error)) from error
+    except (MalformedError, CryptoError) as error:
+        raise RelayDamagedError("the relay's database is damaged, or another relay's") from error
 
 
 @contextlib.contextmanager

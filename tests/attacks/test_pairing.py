@@ -17,8 +17,8 @@ from e2echat.crypto.session import ReplyRoute
 from e2echat.errors import PairingError, RemoteError
 from e2echat.relay.rendezvous import Rendezvous
 from e2echat.wire.relay_messages import Meet
-from tests.client.test_pairing_codes import invite, join, wrong
 from tests.e2e.processes import RelayProcess, Someone
+from tests.helpers.pairing import invite, join, wrong
 from tests.world import Person, World, Worlds
 
 Bend = Callable[[Meet, list[bytes]], list[bytes]]
